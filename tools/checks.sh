@@ -1,0 +1,102 @@
+# What tests, lint, soak and bench are made of. Sourced by ./dev.
+# shellcheck shell=bash
+
+core_build() { # preset [cmake options...]
+    logged "cmake-$1" cmake --preset "$@" || {
+        tail -5 "$log/cmake-$1.log" >&2
+        fail "cmake --preset $1 failed: see $log/cmake-$1.log"
+    }
+    cmake --build --preset "$1"
+}
+
+core_test() {
+    core_build "$1"
+    ctest --preset "$1" --no-tests=error
+}
+
+c_files() { find include src cli python tests bench -name '*.[ch]' 2>/dev/null; }
+python_files() { find python tests tools bench examples -name '*.py' 2>/dev/null; }
+
+format_all() {
+    c_files | xargs clang-format -i
+    ruff check --fix-only --quiet .
+    ruff format .
+}
+
+# Every check runs, so that one run shows everything; the verb fails at the end.
+lint_all() {
+    failed=
+    check 'C format' clang_format_check
+    check 'ruff check' ruff check .
+    check 'ruff format' ruff format --check .
+    check 'shellcheck' shellcheck_all
+    check 'rooms' python tools/rooms.py
+    check 'sizes' python tools/sizes.py
+    check 'gcc -Werror' core_strict gcc
+    check 'clang -Werror' core_strict clang
+    check 'stubs' stub_check
+    [ -z "$failed" ] || fail "lint failed:$failed"
+    say 'lint: all clean'
+}
+
+check() { # title, command...
+    printf '== %s\n' "$1"
+    "${@:2}" || failed="$failed $1;"
+}
+
+clang_format_check() { c_files | xargs clang-format --dry-run -Werror; }
+shellcheck_all() {
+    shellcheck --external-sources --check-sourced dev .ci/run tools/wheel.sh
+}
+
+# Core, tests and extension by one compiler, optimized: that is when warnings appear
+# which need the flow of values.
+core_strict() {
+    local dir=build/strict-$1
+    cmake -S . -B "$dir" -G Ninja --log-level=ERROR -DCMAKE_C_COMPILER="$1" \
+        -DCMAKE_BUILD_TYPE=Release -DKERASER_WERROR=ON -DKERASER_BUILD_TESTS=ON \
+        -DKERASER_BUILD_BENCH=ON -DKERASER_BUILD_PYTHON=ON \
+        -DPython_EXECUTABLE="$PWD/$venv/bin/python" && cmake --build "$dir"
+}
+
+stub_check() {
+    MYPYPATH=python python -m mypy.stubtest keraser._core \
+        --mypy-config-file pyproject.toml
+}
+
+run_benches() {
+    local name found=
+    for name in "${@:-}"; do
+        for bench in bench/${name:-*}.py; do
+            [ -e "$bench" ] || fail "no $bench: there are $(cd bench && echo *.py)"
+            found=yes
+            printf '== %s\n' "$bench"
+            python "$bench"
+        done
+    done
+    [ -n "$found" ]
+}
+
+fuzz_all() { # seconds
+    core_build fuzz
+    local fuzzer topic found=
+    for fuzzer in build/fuzz/tests/fuzz/fuzz_*; do
+        [ -x "$fuzzer" ] || continue
+        found=yes
+        topic=${fuzzer##*/fuzz_}
+        printf '== %s for %s s\n' "$topic" "$1"
+        mkdir -p "build/fuzz/found/$topic"
+        "$fuzzer" -max_total_time="$1" -print_final_stats=1 \
+            -artifact_prefix="build/fuzz/found/$topic-" \
+            "build/fuzz/found/$topic" "tests/fuzz/corpus/$topic"
+    done
+    [ -n "$found" ] || fail 'no fuzzer was built'
+}
+
+soak_python() {
+    if [ -d tests/soak ]; then
+        python -m pytest tests/soak
+    else
+        say 'no tests/soak yet: only the fuzzers ran'
+    fi
+}
