@@ -94,10 +94,13 @@ typedef enum {
  * `references[n]` is the reference count of node n less what the caller itself
  * holds, `roles[n]` a krs_role. Both are indexed by node. On return `owned[n]` is 1
  * when every reference to n comes from an owned node or a seed, and `outside[n]`
- * how many references to n the graph does not explain (never below 0). A seed is
- * always owned: look at outside[seed] to learn whether somebody else holds it.
+ * how many of its references come from neither (never below 0): from what the graph
+ * does not know, or from a node of it that lives. A seed is always owned: look at
+ * outside[seed] to learn whether somebody else holds it. A reference count of
+ * INT64_MAX keeps a node alive whatever refers to it.
  * Conservative: a node the graph does not fully explain is not owned, nor is
- * anything it leads to. Linear in nodes and edges; 5 bytes a node while it runs. */
+ * anything it leads to. KRS_INVALID for a role that is none of these. Linear in nodes
+ * and edges; 4 bytes a node while it runs. */
 krs_status krs_graph_owned(const krs_graph *graph, const int64_t *references,
                            const uint8_t *roles, uint8_t *owned, int64_t *outside);
 
@@ -110,7 +113,8 @@ krs_status krs_graph_label(const krs_graph *graph, uint8_t *label);
  * of `roots` (a root is its own parent), KRS_NODE_NONE where none leads. Nodes with
  * `barred[n]` != 0 are neither entered nor left; NULL bars nothing. Roots count in
  * waves: `waves[i]` is the wave of roots[i], in rising order, and a later wave
- * explains only what no earlier one reaches; NULL puts all in one. */
+ * explains only what no earlier one reaches; NULL puts all in one. KRS_INVALID for
+ * waves out of order and for a root that is no node. */
 krs_status krs_graph_paths(const krs_graph *graph, const krs_node *roots,
                            const uint8_t *waves, size_t root_count,
                            const uint8_t *barred, krs_node *parent);
@@ -119,13 +123,14 @@ krs_status krs_graph_paths(const krs_graph *graph, const krs_node *roots,
 
 typedef struct {
     uint64_t rss;     /* resident set: VmRSS of /proc/self/status */
-    uint64_t peak;    /* its high-water mark: VmHWM */
-    uint64_t swap;    /* VmSwap */
+    uint64_t peak;    /* its high-water mark: VmHWM; 0 where not told (gVisor) */
+    uint64_t swap;    /* VmSwap; 0 where not told (gVisor) */
     uint32_t threads; /* Threads */
 } krs_process;
 
 /* Reads /proc/self/status. KRS_SYSTEM where it cannot be read (errno says why),
- * KRS_FORMAT where a field is missing or is no number. */
+ * KRS_FORMAT where VmRSS or Threads is missing or any of the four is not as the kernel
+ * writes it. */
 krs_status krs_process_read(krs_process *process);
 
 /* The same from text already at hand; `text` need not end in a NUL. */

@@ -1,0 +1,10 @@
+# keraser._core, the CPython extension. It sees include/ and the core, never src/.
+find_package(Python COMPONENTS Interpreter Development.Module REQUIRED)
+file(GLOB extension_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/_core/*.c)
+if(NOT extension_sources)
+    message(FATAL_ERROR "no sources in python/_core")
+endif()
+python_add_library(_core MODULE WITH_SOABI ${extension_sources})
+target_link_libraries(_core PRIVATE keraser_core keraser_warnings)
+set_target_properties(_core PROPERTIES C_VISIBILITY_PRESET hidden)
+install(TARGETS _core DESTINATION keraser)

@@ -1,0 +1,13 @@
+# For the whole build, not one target: a library sanitized on its own does not link.
+if(KERASER_SANITIZE)
+    list(JOIN KERASER_SANITIZE "," sanitizers)
+    add_compile_options(-fsanitize=${sanitizers} -fno-omit-frame-pointer)
+    add_compile_options(-fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${sanitizers})
+endif()
+if(KERASER_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+        message(FATAL_ERROR "KERASER_FUZZ needs clang: cmake --preset fuzz")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -1,0 +1,50 @@
+/* Whether a graph is what heap/graph.h says it is. */
+#include "heap/graph.h"
+
+bool krs__graph_check(const krs_graph *graph) {
+    const size_t edges_placed =
+        graph->expanded == 0 ? 0 : graph->edge_end[graph->expanded - 1];
+    return graph->slots != NULL && graph->hash_shift > 0 && graph->hash_shift < 64 &&
+           graph->slot_count == (size_t)1 << (64 - graph->hash_shift) &&
+           graph->node_count <= graph->slot_count / 2 &&
+           graph->node_count <= graph->node_capacity &&
+           graph->node_count <= graph->node_limit &&
+           graph->expanded <= graph->node_count &&
+           graph->edge_count <= graph->edge_capacity &&
+           graph->edge_count == edges_placed;
+}
+
+static bool slots_hold_every_node_once(const krs_graph *graph) {
+    uint32_t taken = 0;
+    for (size_t i = 0; i < graph->slot_count; i++) {
+        const krs__slot *slot = &graph->slots[i];
+        if (slot->address == NULL)
+            continue;
+        taken++;
+        if (slot->node >= graph->node_count ||
+            graph->address[slot->node] != slot->address)
+            return false;
+    }
+    for (krs_node n = 0; n < graph->node_count; n++) {
+        if (krs_graph_find(graph, graph->address[n]) != n)
+            return false;
+    }
+    return taken == graph->node_count;
+}
+
+static bool edges_rise_and_stay_inside(const krs_graph *graph) {
+    for (krs_node n = 0; n < graph->expanded; n++) {
+        if (krs__edges_begin(graph, n) > krs__edges_end(graph, n))
+            return false;
+    }
+    for (size_t i = 0; i < graph->edge_count; i++) {
+        if (graph->edges[i] >= graph->node_count)
+            return false;
+    }
+    return true;
+}
+
+bool krs__graph_check_all(const krs_graph *graph) {
+    return krs__graph_check(graph) && slots_hold_every_node_once(graph) &&
+           edges_rise_and_stay_inside(graph);
+}

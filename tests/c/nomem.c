@@ -1,0 +1,195 @@
+/* Memory runs out at every place where it can: the function says KRS_NOMEM, has written
+ * nothing, and what it had taken by then is given back. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "heap/graph.h"
+#include "sample.h"
+#include "topic.h"
+
+/* The allocator that the linker puts in malloc's place, in this program and in the
+ * core: it fails the allocation with the number `failing`, from 1, and counts what
+ * lives. */
+static struct { long number, failing, alive; } allocator;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+static bool fails_now(void) {
+    return ++allocator.number == allocator.failing;
+}
+
+static void *counted(void *block) {
+    allocator.alive += block != NULL;
+    return block;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails_now() ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails_now() ? NULL : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    if (fails_now())
+        return NULL;
+    void *moved = __real_realloc(block, size);
+    allocator.alive += block == NULL && moved != NULL;
+    return moved;
+}
+
+void __wrap_free(void *block) {
+    allocator.alive -= block != NULL;
+    __real_free(block);
+}
+
+static void fail_allocation(long number) {
+    allocator.number = 0;
+    allocator.failing = number;
+}
+
+/* Runs `attempt` with each of its allocations failing in turn, until one run has none
+ * left to fail; how many did. */
+static long fail_each_in_turn(krs_status (*attempt)(void *), void *argument) {
+    for (long number = 1;; number++) {
+        const long alive = allocator.alive;
+        fail_allocation(number);
+        const krs_status status = attempt(argument);
+        const bool failed = allocator.number >= number;
+        fail_allocation(0);
+        assert_int_equal(allocator.alive, alive);
+        assert_int_equal(status, failed ? KRS_NOMEM : KRS_OK);
+        if (!failed)
+            return number - 1;
+    }
+}
+
+static krs_status attempt_new(void *unused) {
+    (void)unused;
+    krs_graph *const untouched = (krs_graph *)&allocator;
+    krs_graph *graph = untouched;
+    const krs_status status = krs_graph_new(&graph);
+    if (status != KRS_OK)
+        assert_ptr_equal(graph, untouched);
+    else
+        krs_graph_free(graph);
+    return status;
+}
+
+/* Large enough that every array and the table grow several times. */
+enum { NODES = 3000 };
+
+static krs_status attempt_nodes(void *unused) {
+    (void)unused;
+    krs_graph *graph;
+    krs_status status = krs_graph_new(&graph);
+    if (status != KRS_OK)
+        return status;
+    for (krs_node n = 0; n < NODES && status == KRS_OK; n++) {
+        krs_node node = KRS_NODE_NONE;
+        status = krs_graph_node(graph, address_of(n), &node);
+        assert_int_equal(node, status == KRS_OK ? n : KRS_NODE_NONE);
+        if (status != KRS_OK) /* one node the poorer, and otherwise whole */
+            assert_int_equal(krs_graph_node_count(graph), n);
+    }
+    assert_true(krs__graph_check_all(graph));
+    krs_graph_free(graph);
+    return status;
+}
+
+static krs_status attempt_expand(void *unused) {
+    (void)unused;
+    krs_graph *graph;
+    krs_node root;
+    krs_status status = krs_graph_new(&graph);
+    if (status != KRS_OK)
+        return status;
+    status = krs_graph_node(graph, address_of(0), &root);
+    for (krs_node n = 0; n < NODES && status == KRS_OK; n++) {
+        const void *targets[] = {address_of(n + 1), address_of(2 * n), address_of(n)};
+        status = krs_graph_expand(graph, n, targets, LENGTH_OF(targets));
+    }
+    krs_graph_free(graph);
+    return status;
+}
+
+static krs_status attempt_owned(void *drawn) {
+    const sample *s = drawn;
+    uint8_t owned[SAMPLE_NODES], untouched[SAMPLE_NODES * sizeof(int64_t)];
+    int64_t outside[SAMPLE_NODES];
+    memset(owned, 0x5A, sizeof owned);
+    memset(outside, 0x5A, sizeof outside);
+    memset(untouched, 0x5A, sizeof untouched);
+    const krs_status status =
+        krs_graph_owned(s->graph, s->references, s->roles, owned, outside);
+    if (status != KRS_OK) {
+        assert_memory_equal(owned, untouched, sizeof owned);
+        assert_memory_equal(outside, untouched, sizeof outside);
+    }
+    return status;
+}
+
+static krs_status attempt_label(void *drawn) {
+    const sample *s = drawn;
+    uint8_t label[SAMPLE_NODES];
+    memcpy(label, s->label, sizeof label);
+    const krs_status status = krs_graph_label(s->graph, label);
+    if (status != KRS_OK)
+        assert_memory_equal(label, s->label, sizeof label);
+    return status;
+}
+
+static krs_status attempt_paths(void *drawn) {
+    const sample *s = drawn;
+    krs_node parent[SAMPLE_NODES], untouched[SAMPLE_NODES];
+    memset(parent, 0x5A, sizeof parent);
+    memset(untouched, 0x5A, sizeof untouched);
+    const krs_status status =
+        krs_graph_paths(s->graph, s->roots, s->waves, s->root_count, s->barred, parent);
+    if (status != KRS_OK)
+        assert_memory_equal(parent, untouched, sizeof parent);
+    return status;
+}
+
+static void a_new_graph_survives_every_failure(void **state) {
+    (void)state;
+    assert_int_equal(fail_each_in_turn(attempt_new, NULL), 2); /* itself, its table */
+}
+
+static void making_nodes_survives_every_failure(void **state) {
+    (void)state;
+    assert_true(fail_each_in_turn(attempt_nodes, NULL) > 10);
+}
+
+static void expanding_survives_every_failure(void **state) {
+    (void)state;
+    assert_true(fail_each_in_turn(attempt_expand, NULL) > 15);
+}
+
+static void each_question_survives_its_failure_and_writes_nothing(void **state) {
+    (void)state;
+    sample s;
+    sample_draw(1, &s);
+    assert_true(fail_each_in_turn(attempt_owned, &s) > 0);
+    assert_true(fail_each_in_turn(attempt_label, &s) > 0);
+    assert_true(fail_each_in_turn(attempt_paths, &s) > 0);
+    sample_release(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_graph_survives_every_failure),
+        cmocka_unit_test(making_nodes_survives_every_failure),
+        cmocka_unit_test(expanding_survives_every_failure),
+        cmocka_unit_test(each_question_survives_its_failure_and_writes_nothing),
+    };
+    return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
+}
