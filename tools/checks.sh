@@ -6,7 +6,7 @@ core_build() { # preset [cmake options...]
         tail -5 "$log/cmake-$1.log" >&2
         fail "cmake --preset $1 failed: see $log/cmake-$1.log"
     }
-    cmake --build --preset "$1"
+    cmake --build --preset "$1" -- --quiet
 }
 
 core_test() {
@@ -14,12 +14,13 @@ core_test() {
     ctest --preset "$1" --no-tests=error
 }
 
-c_files() { find include src cli python tests bench -name '*.[ch]' 2>/dev/null; }
-python_files() { find python tests tools bench examples -name '*.py' 2>/dev/null; }
+c_files() {
+    find . \( -path './.?*' -o -path ./build \) -prune -o -name '*.[ch]' -print
+}
 
 format_all() {
     c_files | xargs clang-format -i
-    ruff check --fix-only --quiet .
+    ruff check --select I --fix --quiet . # the order of imports
     ruff format .
 }
 
@@ -53,10 +54,14 @@ shellcheck_all() {
 # which need the flow of values.
 core_strict() {
     local dir=build/strict-$1
-    cmake -S . -B "$dir" -G Ninja --log-level=ERROR -DCMAKE_C_COMPILER="$1" \
+    logged "cmake-strict-$1" cmake -S . -B "$dir" -G Ninja -DCMAKE_C_COMPILER="$1" \
         -DCMAKE_BUILD_TYPE=Release -DKERASER_WERROR=ON -DKERASER_BUILD_TESTS=ON \
         -DKERASER_BUILD_BENCH=ON -DKERASER_BUILD_PYTHON=ON \
-        -DPython_EXECUTABLE="$PWD/$venv/bin/python" && cmake --build "$dir"
+        -DPython_EXECUTABLE="$PWD/$venv/bin/python" || {
+        tail -5 "$log/cmake-strict-$1.log"
+        return 1
+    }
+    cmake --build "$dir" -- --quiet
 }
 
 stub_check() {

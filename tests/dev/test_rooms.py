@@ -44,7 +44,11 @@ def house(root, path, text):
         ("python/keraser/a.py", "from .adapters import keras_tf", "base.py only"),
         ("python/keraser/a.py", "import keraser.adapters.keras_tf", "base.py only"),
         ("python/keraser/adapters/a.py", "import keras", "inside the function"),
-        ("python/keraser/adapters/a.py", "if x:\n    import jax", "inside the function"),
+        (
+            "python/keraser/adapters/a.py",
+            "if x:\n    import jax",
+            "inside the function",
+        ),
     ],
 )
 def test_a_breach_is_named_with_its_file(tmp_path, path, line, reason):
