@@ -14,71 +14,91 @@
 
 #include "heap/graph.h"
 
-/* Adds `change` to the balance of each target of `node`, once a reference. */
-static void settle(const krs_graph *graph, krs_node node, int64_t change,
-                   int64_t *balance) {
-    const size_t end = krs__edges_end(graph, node);
-    for (size_t i = krs__edges_begin(graph, node); i < end; i++)
-        balance[graph->edges[i]] += change;
-}
+typedef struct {
+    const krs_graph *graph;
+    const uint8_t *roles;
+    uint8_t *owned;
+    int64_t *balance;
+    krs_node *stack; /* a node enters it at most once, so there is room for each */
+    uint32_t stacked;
+} trial;
 
 /* Takes every node to be dead but the barriers. */
-static void deduct(const krs_graph *graph, const int64_t *references,
-                   const uint8_t *roles, int64_t *balance) {
-    for (krs_node n = 0; n < graph->node_count; n++)
-        balance[n] = references[n] < 0 ? 0 : references[n];
+static void deduct(trial *t, const int64_t *references) {
+    const krs_graph *graph = t->graph;
+    for (krs_node n = 0; n < graph->node_count; n++) {
+        t->owned[n] = t->roles[n] != KRS_ROLE_BARRIER;
+        t->balance[n] = references[n] < 0 ? 0 : references[n];
+    }
     for (krs_node n = 0; n < graph->expanded; n++) {
-        if (roles[n] != KRS_ROLE_BARRIER)
-            settle(graph, n, -1, balance);
+        if (t->roles[n] == KRS_ROLE_BARRIER)
+            continue;
+        const size_t end = krs__edges_end(graph, n);
+        for (size_t i = krs__edges_begin(graph, n); i < end; i++)
+            t->balance[graph->edges[i]]--;
     }
 }
 
-/* Brings to life what is held from elsewhere and all it leads to; `queue` has room for
- * every node, and each enters it at most once. */
-static void revive(const krs_graph *graph, const uint8_t *roles, uint8_t *owned,
-                   int64_t *balance, krs_node *queue) {
-    uint32_t queued = 0;
-    for (krs_node n = 0; n < graph->node_count; n++) {
-        const bool held = roles[n] == KRS_ROLE_PLAIN && balance[n] > 0;
-        owned[n] = roles[n] != KRS_ROLE_BARRIER && !held;
-        if (held)
-            queue[queued++] = n;
-    }
-    for (uint32_t i = 0; i < queued; i++) {
-        if (queue[i] >= graph->expanded)
+/* Gives back what was deducted for `node`, which lives, and brings its targets to life:
+ * those that the sweep has passed by way of the stack. */
+static void leave(trial *t, krs_node node, krs_node swept) {
+    if (node >= t->graph->expanded)
+        return;
+    const size_t end = krs__edges_end(t->graph, node);
+    for (size_t i = krs__edges_begin(t->graph, node); i < end; i++) {
+        const krs_node target = t->graph->edges[i];
+        t->balance[target]++;
+        if (!t->owned[target] || t->roles[target] == KRS_ROLE_SEED)
             continue;
-        settle(graph, queue[i], +1, balance);
-        const size_t end = krs__edges_end(graph, queue[i]);
-        for (size_t e = krs__edges_begin(graph, queue[i]); e < end; e++) {
-            const krs_node target = graph->edges[e];
-            if (!owned[target] || roles[target] == KRS_ROLE_SEED)
-                continue;
-            owned[target] = 0;
-            queue[queued++] = target;
-        }
+        t->owned[target] = 0;
+        if (target < swept)
+            t->stack[t->stacked++] = target;
     }
+}
+
+/* Brings to life what is held from elsewhere and all it leads to. A sweep in the order
+ * of the nodes, and so of memory: most references lead forward, since a walk numbers
+ * what it finds. Breadth first by a queue it took 5 times as long on 1,000,000 nodes,
+ * waiting for edges out of order (bench/graph.c). */
+static void revive(trial *t) {
+    for (krs_node n = 0; n < t->graph->node_count; n++) {
+        if (t->roles[n] != KRS_ROLE_PLAIN)
+            continue;
+        if (t->balance[n] > 0)
+            t->owned[n] = 0;
+        if (t->owned[n])
+            continue;
+        leave(t, n, n);
+        while (t->stacked > 0)
+            leave(t, t->stack[--t->stacked], n);
+    }
+}
+
+static bool roles_are_valid(const krs_graph *graph, const uint8_t *roles) {
+    for (krs_node n = 0; n < graph->node_count; n++) {
+        if (roles[n] > KRS_ROLE_BARRIER)
+            return false;
+    }
+    return true;
 }
 
 krs_status krs_graph_owned(const krs_graph *graph, const int64_t *references,
                            const uint8_t *roles, uint8_t *owned, int64_t *outside) {
     if (graph == NULL || references == NULL || roles == NULL || owned == NULL ||
-        outside == NULL)
+        outside == NULL || !roles_are_valid(graph, roles))
         return KRS_INVALID;
-    for (krs_node n = 0; n < graph->node_count; n++) {
-        if (roles[n] > KRS_ROLE_BARRIER)
-            return KRS_INVALID;
-    }
     if (graph->node_count == 0)
         return KRS_OK;
-    krs_node *queue = malloc(graph->node_count * sizeof *queue);
-    if (queue == NULL)
+    trial t = {.graph = graph, .roles = roles, .owned = owned, .balance = outside};
+    t.stack = malloc(graph->node_count * sizeof *t.stack);
+    if (t.stack == NULL)
         return KRS_NOMEM;
-    deduct(graph, references, roles, outside);
-    revive(graph, roles, owned, outside, queue);
+    deduct(&t, references);
+    revive(&t);
+    free(t.stack);
     for (krs_node n = 0; n < graph->node_count; n++) {
         if (outside[n] < 0)
             outside[n] = 0;
     }
-    free(queue);
     return KRS_OK;
 }
