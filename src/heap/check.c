@@ -17,13 +17,9 @@ bool krs__graph_check(const krs_graph *graph) {
 static bool slots_hold_every_node_once(const krs_graph *graph) {
     uint32_t taken = 0;
     for (size_t i = 0; i < graph->slot_count; i++) {
-        const krs__slot *slot = &graph->slots[i];
-        if (slot->address == NULL)
-            continue;
-        taken++;
-        if (slot->node >= graph->node_count ||
-            graph->address[slot->node] != slot->address)
+        if (graph->slots[i] > graph->node_count)
             return false;
+        taken += graph->slots[i] != 0;
     }
     for (krs_node n = 0; n < graph->node_count; n++) {
         if (krs_graph_find(graph, graph->address[n]) != n)

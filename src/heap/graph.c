@@ -8,8 +8,9 @@
 #include "heap/graph.h"
 
 enum {
-    FIRST_SLOTS_LOG2 = 8, /* 4 KiB: most walks are of one model, not of a process */
-    FETCH_AHEAD = 16,     /* targets; 4 is too late, 64 no better */
+    EMPTY = 0,
+    FIRST_SLOTS_LOG2 = 10, /* 4 KiB: most walks are of one model, not of a process */
+    FETCH_AHEAD = 16,      /* targets; 4 is too late, 64 no better */
 };
 
 /* One below KRS_NODE_NONE, so that a count of nodes never looks like it. */
@@ -22,13 +23,13 @@ static size_t home_slot(const krs_graph *graph, const void *address) {
     return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> graph->hash_shift);
 }
 
-/* The slot that holds `address`, or the empty one where it belongs. */
-static krs__slot *find_slot(const krs_graph *graph, const void *address) {
+/* The slot that holds the node of `address`, or the empty one where it belongs. */
+static size_t find_slot(const krs_graph *graph, const void *address) {
     const size_t mask = graph->slot_count - 1;
     size_t i = home_slot(graph, address);
-    while (graph->slots[i].address != NULL && graph->slots[i].address != address)
+    while (graph->slots[i] != EMPTY && graph->address[graph->slots[i] - 1] != address)
         i = (i + 1) & mask;
-    return &graph->slots[i];
+    return i;
 }
 
 static void fetch_slot(const krs_graph *graph, const void *address) {
@@ -37,7 +38,7 @@ static void fetch_slot(const krs_graph *graph, const void *address) {
 
 /* Moves to a table of 2^log2 slots; the old one stays where there is no room. */
 static krs_status rehash(krs_graph *graph, unsigned log2) {
-    krs__slot *slots = calloc((size_t)1 << log2, sizeof *slots);
+    uint32_t *slots = calloc((size_t)1 << log2, sizeof *slots);
     if (slots == NULL)
         return KRS_NOMEM;
     free(graph->slots);
@@ -47,7 +48,10 @@ static krs_status rehash(krs_graph *graph, unsigned log2) {
     for (krs_node n = 0; n < graph->node_count; n++) {
         if (n + FETCH_AHEAD < graph->node_count)
             fetch_slot(graph, graph->address[n + FETCH_AHEAD]);
-        *find_slot(graph, graph->address[n]) = (krs__slot){graph->address[n], n};
+        size_t i = home_slot(graph, graph->address[n]);
+        while (slots[i] != EMPTY) /* no two are alike, so none need be compared */
+            i = (i + 1) & (graph->slot_count - 1);
+        slots[i] = n + 1;
     }
     return KRS_OK;
 }
@@ -93,19 +97,18 @@ static krs_status reserve_node(krs_graph *graph) {
 }
 
 static krs_status intern(krs_graph *graph, const void *address, krs_node *node) {
-    krs__slot *slot = find_slot(graph, address);
-    if (slot->address == NULL) {
+    size_t slot = find_slot(graph, address);
+    if (graph->slots[slot] == EMPTY) {
         const size_t slot_count = graph->slot_count;
         const krs_status status = reserve_node(graph);
         if (status != KRS_OK)
             return status;
         if (graph->slot_count != slot_count)
             slot = find_slot(graph, address);
-        *slot = (krs__slot){address, graph->node_count};
-        graph->address[graph->node_count] = address;
-        graph->node_count++;
+        graph->address[graph->node_count++] = address;
+        graph->slots[slot] = graph->node_count;
     }
-    *node = slot->node;
+    *node = graph->slots[slot] - 1;
     return KRS_OK;
 }
 
@@ -148,8 +151,8 @@ krs_status krs_graph_node(krs_graph *graph, const void *address, krs_node *node)
 krs_node krs_graph_find(const krs_graph *graph, const void *address) {
     if (graph == NULL || address == NULL)
         return KRS_NODE_NONE;
-    const krs__slot *slot = find_slot(graph, address);
-    return slot->address == NULL ? KRS_NODE_NONE : slot->node;
+    const uint32_t slot = graph->slots[find_slot(graph, address)];
+    return slot == EMPTY ? KRS_NODE_NONE : slot - 1;
 }
 
 uint32_t krs_graph_node_count(const krs_graph *graph) {

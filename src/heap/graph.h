@@ -16,14 +16,11 @@
 
 #include "keraser.h"
 
-/* The address beside the number: a probe that hits costs one cache miss, not two. */
-typedef struct {
-    const void *address; /* NULL: empty */
-    krs_node node;
-} krs__slot;
-
 struct krs_graph {
-    krs__slot *slots; /* open addressing, linear probing, never deleted from */
+    /* Open addressing, linear probing, nothing ever deleted. A slot is 0 when empty,
+     * else a node and 1; its address is looked up by node. With the address beside it,
+     * 16 bytes a slot, a walk of 30,000 nodes took a third longer (bench/graph.c). */
+    uint32_t *slots;
     size_t slot_count;
     unsigned hash_shift; /* 64 - log2(slot_count) */
 
