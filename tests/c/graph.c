@@ -175,6 +175,10 @@ static void the_check_sees_each_broken_invariant(void **state) {
     ASSERT_SEEN(graph->node_count, 1);
     ASSERT_SEEN(graph->node_limit, 1);
     ASSERT_SEEN(graph->slot_count, graph->slot_count / 2);
+    size_t empty = 0;
+    while (graph->slots[empty] != 0)
+        empty++;
+    ASSERT_SEEN(graph->slots[empty], 1); /* node 0 in a second slot */
 #undef ASSERT_SEEN
     graph->address[1] = address_of(2);
     assert_false(krs__graph_check_all(graph));

@@ -115,6 +115,7 @@ static void a_field_not_as_the_kernel_writes_it_is_refused(void **state) {
         assert_refused(text, strlen(text));
     }
     assert_refused("VmRSS:\t1 kB\0\nThreads:\t1\n", 25);
+    assert_refused(RSS "Threads:\t\n", strlen(RSS "Threads:\t\n"));
 }
 
 static void what_cannot_be_asked_is_refused(void **state) {
@@ -133,6 +134,9 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 ssize_t __real_read(int file, void *bytes, size_t size);
 ssize_t __wrap_read(int file, void *bytes, size_t size);
+
+int __real_close(int file);
+int __wrap_close(int file);
 
 int __wrap_open(const char *path, int flags, ...) {
     if (open_error != 0) {
@@ -153,6 +157,12 @@ ssize_t __wrap_read(int file, void *bytes, size_t size) {
         return -1;
     }
     return __real_read(file, bytes, size);
+}
+
+int __wrap_close(int file) {
+    const int closed = __real_close(file);
+    errno = EBADF; /* as POSIX lets any call that succeeds */
+    return closed;
 }
 
 static void this_process_has_memory_and_a_thread(void **state) {
