@@ -21,8 +21,8 @@ logged() {
     "${@:2}" >"$log/$1.log" 2>&1 </dev/null
 }
 
-compiles() { # source [flags...]
-    printf '%b\n' "$1" | "${CC:-cc}" -x c "${@:2}" -fsyntax-only - 2>/dev/null
+compiles() { # source
+    "${CC:-cc}" -x c -fsyntax-only - <<<"$(printf '%b' "$1")" 2>/dev/null
 }
 
 # Prints version, Python.h's folder and what is missing, for a Python that TensorFlow
@@ -63,11 +63,10 @@ python_need() {
     if ! python_choose; then
         [ -z "${PYTHON:-}" ] ||
             fail "PYTHON=$PYTHON is not a CPython 3.10 to 3.13, which TensorFlow needs"
-        [ -n "${1:-}" ] &&
+        ! command -v python3 >/dev/null ||
             fail "no Python 3.10 to 3.13, which TensorFlow needs: set PYTHON=/path/to/one"
-        host_install python3 python3-dev python3-venv
-        python_need again
-        return
+        missing+=(python3 python3-dev python3-venv)
+        return 0
     fi
     local part
     for part in $python_lacks; do

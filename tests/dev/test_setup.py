@@ -54,9 +54,10 @@ class Machine:
     def apt_calls(self):
         return (self.root / "apt").read_text().splitlines()
 
-    def python(self, site=""):
-        """The Python of this test; `site` runs at its start."""
-        (self.site / "sitecustomize.py").write_text(site)
+    def python(self, site="", place="/opt/python"):
+        """The Python of this test, as if it stood at `place`; `site` starts it."""
+        realpath = f"import os.path; os.path.realpath = lambda *_: {place!r}"
+        (self.site / "sitecustomize.py").write_text(f"{realpath}\n{site}\n")
         self.program("python3", f'PYTHONPATH={self.site} exec {PYTHON} "$@"')
 
     def dev(self, *arguments, **environment):
@@ -140,9 +141,16 @@ def test_a_system_without_apt_gets_the_names(machine):
     says_one_line(machine.dev("setup"), "gcc", "package manager")
 
 
-def test_no_python_is_installed_with_all_its_parts(machine):
+def test_no_python_stands_in_the_same_line_with_all_its_parts(machine):
     (machine.bin / "python3").unlink()
-    says_one_line(machine.dev("setup"), "apt-get", "python3-dev", "python3-venv")
+    machine.program("cc", "exit 1")
+    parts = ("sudo apt-get", "python3-dev", "python3-venv", "gcc")
+    says_one_line(machine.dev("setup"), *parts)
+
+
+def test_a_system_whose_only_python_is_too_new_is_told_what_to_set(machine):
+    machine.python("import sys; sys.version_info = (3, 99, 0)")
+    says_one_line(machine.dev("setup"), "3.10 to 3.13", "set PYTHON=")
 
 
 def test_a_python_that_tensorflow_has_no_wheels_for_is_refused(machine):
@@ -162,11 +170,10 @@ def test_a_python_that_tensorflow_has_no_wheels_for_is_refused(machine):
     ],
 )
 def test_a_python_without_a_part_names_it(machine, site, package, what):
-    machine.python(site)
-    says_one_line(machine.dev("demo"), what, PYTHON)
+    machine.python(site, "/opt/python")
+    says_one_line(machine.dev("demo"), what, "/opt/python")
 
-    distribution = "import os.path; os.path.realpath = lambda *_: '/usr/bin/python3.99'"
-    machine.python(f"{site}\n{distribution}")
+    machine.python(site, "/usr/bin/python3")
     version = "{}.{}".format(*sys.version_info)
     says_one_line(
         machine.dev("demo"),
