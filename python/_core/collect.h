@@ -1,0 +1,20 @@
+/* collect.h - the youngest generation, collected on purpose. */
+#ifndef KRS_PY_COLLECT_H
+#define KRS_PY_COLLECT_H
+
+#include "python.h"
+#include "state.h"
+
+/* Moves `count` objects, those of them that are tracked, to generation 0. */
+void krs_collect_rejuvenate(PyObject *const *objects, size_t count);
+
+/* Collects generation 0. Returns how many objects the collector found unreachable,
+ * -1 with an exception set when a collection is under way already (we are inside a
+ * finalizer or a gc callback) or when it failed. */
+Py_ssize_t krs_collect_young(krs_state *state);
+
+/* The tracked objects of generation 1: what the last young collection left over, and
+ * at most some thousands of others. A new list, or NULL with an exception set. */
+PyObject *krs_collect_generation_one(krs_state *state);
+
+#endif

@@ -1,0 +1,13 @@
+/* The slots of an interpreter frame: the same from CPython 3.11 to 3.13. */
+
+static inline PyObject **krs_frame_slots(krs_frame *frame) {
+    return frame->localsplus;
+}
+
+static inline Py_ssize_t krs_frame_slot_count(PyCodeObject *code) {
+    return code->co_nlocalsplus;
+}
+
+static inline PyObject *krs_frame_slot_name(PyCodeObject *code, Py_ssize_t slot) {
+    return PyTuple_GET_ITEM(code->co_localsplusnames, slot);
+}

@@ -1,0 +1,127 @@
+/* keraser._core: the heap of this interpreter, for the Python side of keraser.
+ *
+ * This file is the table of contents. Every function parses, calls libkeraser and
+ * converts. The module needs the GIL: it walks objects that other threads could
+ * otherwise change. */
+#include "state.h"
+
+PyDoc_STRVAR(process_doc, "process($module, /)\n--\n\n"
+                          "Resident set, its peak, swap (bytes) and threads, as a dict.");
+PyDoc_STRVAR(heap_doc, "heap($module, /)\n--\n\n"
+                       "Bytes that malloc has handed out and keeps, as a dict.");
+PyDoc_STRVAR(variables_doc,
+             "variables($module, objects, /)\n--\n\n"
+             "Variables of running functions that hold one of `objects` (a list).\n\n"
+             "A list of (index, (thread, depth, file, function, line, name, is argument,\n"
+             "in a cell)), depth 0 being the innermost function of a thread.");
+PyDoc_STRVAR(instances_doc, "instances($module, types, /)\n--\n\n"
+                            "Every tracked object of the types in a tuple, as a list.");
+PyDoc_STRVAR(holders_doc,
+             "holders($module, targets, owned, ours, limit, /)\n--\n\n"
+             "Who holds each of `targets` from outside `owned`: at most `limit` paths\n"
+             "from a root each, the shortest first.");
+PyDoc_STRVAR(seams_doc, "seams($module, /)\n--\n\n"
+                        "Which way each version-dependent part goes, as a dict.");
+PyDoc_STRVAR(collector_idle_doc,
+             "collector_idle($module, /)\n--\n\n"
+             "Collects the youngest generation; False inside a running collection.");
+
+PyDoc_STRVAR(set_own_path_doc, "set_own_path($module, path, /)\n--\n\n"
+                               "Folder whose functions hold nothing.");
+
+/* The folder of the Python package is where its __init__ says, which in an editable
+ * install is not beside this library. The package sets it by set_own_path(). */
+static PyObject *set_own_path(PyObject *module, PyObject *path) {
+    if (!PyUnicode_Check(path) || PyUnicode_GET_LENGTH(path) == 0) {
+        PyErr_SetString(PyExc_TypeError, "set_own_path() takes a path");
+        return NULL;
+    }
+    Py_XSETREF(krs_state_of(module)->own_path, Py_NewRef(path));
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"process", krs_py_process, METH_NOARGS, process_doc},
+    {"heap", krs_py_heap, METH_NOARGS, heap_doc},
+    {"variables", krs_py_variables, METH_O, variables_doc},
+    {"instances", krs_py_instances, METH_O, instances_doc},
+    {"holders", krs_py_holders, METH_VARARGS, holders_doc},
+    {"seams", krs_py_seams, METH_NOARGS, seams_doc},
+    {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
+    {"set_own_path", set_own_path, METH_O, set_own_path_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int take_from_gc(krs_state *state) {
+    PyObject *gc = PyImport_ImportModule("gc");
+    if (gc == NULL)
+        return -1;
+    state->gc_collect = PyObject_GetAttrString(gc, "collect");
+    state->gc_get_objects = PyObject_GetAttrString(gc, "get_objects");
+    Py_DECREF(gc);
+    return state->gc_collect == NULL || state->gc_get_objects == NULL ? -1 : 0;
+}
+
+static int module_exec(PyObject *module) {
+    krs_state *state = krs_state_of(module);
+    if (take_from_gc(state) < 0)
+        return -1;
+    state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
+    state->own_path = PyUnicode_FromString("\x01"); /* no file is under it */
+    PyObject *owned = PyType_FromModuleAndSpec(module, &krs_owned_spec, NULL);
+    state->owned_type = (PyTypeObject *)owned;
+    if (state->sizeof_name == NULL || state->own_path == NULL || owned == NULL)
+        return -1;
+    if (PyModule_AddType(module, state->owned_type) < 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "version", KRS_VERSION);
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
+    krs_state *state = krs_state_of(module);
+    Py_VISIT(state->owned_type);
+    Py_VISIT(state->gc_collect);
+    Py_VISIT(state->gc_get_objects);
+    return 0;
+}
+
+static int module_clear(PyObject *module) {
+    krs_state *state = krs_state_of(module);
+    Py_CLEAR(state->owned_type);
+    Py_CLEAR(state->gc_collect);
+    Py_CLEAR(state->gc_get_objects);
+    Py_CLEAR(state->sizeof_name);
+    Py_CLEAR(state->own_path);
+    return 0;
+}
+
+static void module_free(void *module) {
+    module_clear(module);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
+    {0, NULL},
+};
+
+PyModuleDef krs_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "keraser._core",
+    .m_doc = "The heap of this interpreter, walked and freed in C.",
+    .m_size = sizeof(krs_state),
+    .m_methods = methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__core(void) {
+    return PyModuleDef_Init(&krs_module);
+}

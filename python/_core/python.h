@@ -1,0 +1,18 @@
+/* python.h - Python.h as every file of the adapter wants it. */
+#ifndef KRS_PY_PYTHON_H
+#define KRS_PY_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+
+#include "keraser.h"
+
+#if defined(Py_GIL_DISABLED)
+#error "keraser walks the heap under the GIL: free-threaded Python is not supported"
+#endif
+#if PY_VERSION_HEX < 0x030A0000
+#error "keraser needs CPython 3.10 or newer"
+#endif
+
+#endif

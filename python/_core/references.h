@@ -1,0 +1,26 @@
+/* references.h - what an object refers to, read without running Python code.
+ *
+ * tp_traverse is asked of every object that the collector tracks, and of untracked
+ * ones of a few built-in types; any other object is a leaf. A leaf's referents then
+ * have references that nobody explains, so a walk takes them for held by somebody:
+ * it errs towards keeping. */
+#ifndef KRS_PY_REFERENCES_H
+#define KRS_PY_REFERENCES_H
+
+#include "python.h"
+
+/* A growing buffer of addresses, reused from object to object. */
+typedef struct {
+    const void **items;
+    size_t count;
+    size_t room;
+    int failed; /* an allocation failed: the content is not whole */
+} krs_references;
+
+/* Replaces the content of `into` by the referents of `object`, with repeats.
+ * Returns -1 when memory runs out (no exception is set). */
+int krs_references_read(PyObject *object, krs_references *into);
+
+void krs_references_free(krs_references *references);
+
+#endif

@@ -1,0 +1,39 @@
+/* state.h - what the module keeps: no C globals but the module definition. */
+#ifndef KRS_PY_STATE_H
+#define KRS_PY_STATE_H
+
+#include "frames.h"
+#include "python.h"
+
+typedef struct {
+    PyTypeObject *owned_type; /* keraser._core.Owned */
+    PyObject *gc_collect;     /* gc.collect, as it was when keraser was imported */
+    PyObject *gc_get_objects; /* gc.get_objects, likewise */
+    PyObject *sizeof_name;    /* "__sizeof__", interned */
+    PyObject *own_path;       /* str: folder of the package, with a slash at its end */
+} krs_state;
+
+extern PyModuleDef krs_module;
+
+static inline krs_state *krs_state_of(PyObject *module) {
+    return PyModule_GetState(module);
+}
+
+/* Sets the Python exception that KRS_STATUS_MAP names for `status`; returns NULL. */
+PyObject *krs_raise(krs_status status, const char *what);
+
+/* The functions of the module, one file a topic. */
+PyObject *krs_py_process(PyObject *module, PyObject *unused);   /* figures.c */
+PyObject *krs_py_heap(PyObject *module, PyObject *unused);      /* figures.c */
+PyObject *krs_py_variables(PyObject *module, PyObject *objects); /* variables.c */
+PyObject *krs_py_instances(PyObject *module, PyObject *types);  /* instances.c */
+PyObject *krs_py_holders(PyObject *module, PyObject *arguments); /* holders.c */
+PyObject *krs_py_seams(PyObject *module, PyObject *unused);     /* seams.c */
+PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
+
+/* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */
+PyObject *krs_describe_variable(const krs_variable *variable); /* variables.c */
+
+extern PyType_Spec krs_owned_spec; /* owned.c */
+
+#endif

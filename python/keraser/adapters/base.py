@@ -1,0 +1,131 @@
+"""What keraser asks of a framework, and which adapter answers for a process."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from keraser.errors import UnsupportedError
+
+#: What bytes and objects are told apart by. The order is that of the groups given to
+#: the walk: an object belongs to the first kind that leads to it.
+KINDS = ("weights", "optimizer", "metrics", "objects", "functions")
+
+
+@dataclass
+class Plan:
+    """What clearing one model would touch. Holds the objects; `drop()` lets go.
+
+    Attributes:
+        name: the model's name.
+        kind: its class, as a user would write it.
+        seeds: objects that will be let go: the model, what registers it.
+        groups: starting points of each of `KINDS`, in that order.
+        parts: what must die with the model: variables, layers, optimizer.
+        part_names: how a receipt calls each part.
+        part_kinds: the kind each part belongs to.
+        part_bytes: bytes of native memory behind each part, 0 where it has none.
+        extra: the adapter's own notes, given back to it in `sever`.
+    """
+
+    name: str
+    kind: str
+    seeds: list[Any] = field(default_factory=list)
+    groups: list[list[Any]] = field(default_factory=lambda: [[] for _ in KINDS])
+    parts: list[Any] = field(default_factory=list)
+    part_names: list[str] = field(default_factory=list)
+    part_kinds: list[str] = field(default_factory=list)
+    part_bytes: list[int] = field(default_factory=list)
+    extra: Any = None
+
+    def add_part(self, part: Any, name: str, kind: str, size: int = 0) -> None:
+        """Adds a part once."""
+        self.parts.append(part)
+        self.part_names.append(name)
+        self.part_kinds.append(kind)
+        self.part_bytes.append(size)
+        if kind in KINDS:
+            self.groups[KINDS.index(kind)].append(part)
+
+    def containers(self) -> list[Any]:
+        """The containers of this plan, whose references hold nothing."""
+        extra = [] if self.extra is None else self.extra.containers()
+        return [self.parts, *extra]
+
+    def drop(self) -> None:
+        """Lets go of every object."""
+        self.seeds.clear()
+        self.parts.clear()
+        for group in self.groups:
+            group.clear()
+        self.extra = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of each the model owns, or how many are left."""
+
+    objects: int = 0
+    graphs: int = 0
+    handles: int = 0
+    functions: int = 0
+
+
+class Witness(weakref.ref):
+    """A weak reference of our own. `weakref.ref` hands out the one that an object has
+    already, which may be among what is to die, and our having it would keep it."""
+
+
+class Adapter(Protocol):
+    """A framework, seen from keraser. Every method may import it; none is called
+    before the framework is loaded by the user."""
+
+    name: str
+
+    def is_model(self, value: Any) -> bool: ...
+    def running(self, rows: list[tuple], box: list[Any]) -> str | None: ...
+    def plan(self, box: list[Any]) -> Plan: ...
+    def plan_session(self) -> Plan: ...
+    def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool: ...
+    def models(self) -> list[Any]: ...
+    def add_orphans(self, plan: Plan, owned: Any) -> None: ...
+    def witnesses(self, owned: Any) -> dict[str, list[Any]]: ...
+    def sever(self, plan: Plan, owned: Any, box: list[Any] | None) -> list[Any]: ...
+    def flush_caches(self) -> list[Any]: ...
+    def reset_session(self) -> list[Any]: ...
+    def settings(self) -> dict[str, str]: ...
+    def runtime_functions(self) -> int: ...
+    def pool_in_use(self) -> int | None: ...
+    def limits(self, plan: Plan) -> list[str]: ...
+    def findings(self) -> list[tuple[str, bool, str]]: ...
+    def guard_on(self) -> None: ...
+    def guard_off(self) -> None: ...
+    def guard_is_on(self) -> bool: ...
+
+
+def find_adapter() -> Adapter | None:
+    """The adapter of the Keras that this process has imported, None without Keras.
+
+    Raises:
+        UnsupportedError: Keras runs on a backend that keraser cannot clear yet.
+    """
+    if "keras" not in sys.modules:
+        if "tf_keras" in sys.modules:
+            raise UnsupportedError(
+                "this process uses tf_keras (Keras 2), which keraser cannot clear yet; "
+                "use keras 3, or `del model; tf_keras.backend.clear_session()`"
+            )
+        return None
+    backend = sys.modules["keras"].config.backend()
+    if backend != "tensorflow":
+        raise UnsupportedError(
+            f"Keras runs on {backend} in this process; keraser clears models of the "
+            "TensorFlow backend. Set KERAS_BACKEND=tensorflow before importing keras, "
+            "or use `del model; gc.collect()`"
+            + (" and `jax.clear_caches()`" if backend == "jax" else "")
+        )
+    from keraser.adapters.keras_tf import KerasTensorFlow
+
+    return KerasTensorFlow()

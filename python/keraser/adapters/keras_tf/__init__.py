@@ -1,0 +1,105 @@
+"""Keras 3 on TensorFlow. This file is the table of contents; one file a holder.
+
+`model` lists what a model consists of · `registry` is TensorFlow's gradient registry,
+`guard` its cure in advance · `library` the functions of TensorFlow's runtime ·
+`traces` what living tf.functions remember · `nodes` the layer graph that shared layers
+keep · `caches` TensorFlow's caches · `session` Keras' own state and the user's settings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraser.adapters.base import Plan
+from keraser.adapters.keras_tf import (
+    caches,
+    guard,
+    health,
+    model,
+    nodes,
+    registry,
+    session,
+    traces,
+)
+from keraser.adapters.keras_tf.library import RuntimeFunctions
+from keraser.receipt import Reset
+
+
+class KerasTensorFlow:
+    """The adapter of Keras 3 with TensorFlow as its backend; see `base.Adapter`."""
+
+    name = "Keras on TensorFlow"
+
+    def is_model(self, value: Any) -> bool:
+        return model.is_model(value)
+
+    def running(self, rows: list[tuple], box: list[Any]) -> str | None:
+        return model.running_method(rows)
+
+    def plan(self, box: list[Any]) -> Plan:
+        plan = model.plan_model(box)
+        plan.extra.entries.update(registry.entries_of_model(plan.extra))
+        for entry in plan.extra.entries.values():
+            plan.seeds.append(entry)
+            plan.groups[-1].append(entry)
+        plan.seeds.extend(plan.extra.node_lists)
+        return plan
+
+    def plan_session(self) -> Plan:
+        plan = Plan(name="session", kind="all models", extra=model.Extra())
+        plan.extra.entries.update(registry.entries())
+        for entry in plan.extra.entries.values():
+            plan.seeds.append(entry)
+            plan.groups[-1].append(entry)
+        return plan
+
+    def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool:
+        return traces.add_traces_of(plan, box)
+
+    def models(self) -> list[Any]:
+        return model.living_models()
+
+    def add_orphans(self, plan: Plan, owned: Any) -> None:
+        model.add_orphans(plan, owned)
+
+    def witnesses(self, owned: Any) -> dict[str, list[Any]]:
+        return model.witnesses(owned)
+
+    def sever(self, plan: Plan, owned: Any, box: list[Any] | None) -> list[Reset]:
+        """Cuts what the process itself keeps of the model; `box` None for a session."""
+        functions = RuntimeFunctions(owned)
+        resets = registry.drop_dead(plan.extra, owned, functions)
+        if box is not None:
+            resets += traces.evict(plan.extra, owned)
+            resets += nodes.forget_dead_nodes(plan.extra, owned)
+        return resets + caches.drop_python_functions(functions)
+
+    def flush_caches(self) -> list[Reset]:
+        return caches.flush()
+
+    def reset_session(self) -> list[Reset]:
+        return session.reset_names()
+
+    def settings(self) -> dict[str, str]:
+        return session.settings()
+
+    def runtime_functions(self) -> int:
+        return caches.count_runtime_functions()
+
+    def pool_in_use(self) -> int | None:
+        return caches.pool_in_use()
+
+    def limits(self, plan: Plan) -> list[str]:
+        return list(plan.extra.limits)
+
+    def findings(self) -> list[tuple[str, bool, str]]:
+        return health.findings()
+
+    def guard_on(self) -> None:
+        guard.turn_on()
+
+    def guard_off(self) -> None:
+        guard.turn_off()
+
+    def guard_is_on(self) -> bool:
+        return guard.is_on()

@@ -1,0 +1,244 @@
+"""What a Keras model consists of, on TensorFlow."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from keraser import _core
+from keraser.adapters.base import Plan, Witness
+
+#: Functions that a trainer builds on first use, and that capture every weight.
+TRAINER_FUNCTIONS = ("train_function", "test_function", "predict_function")
+
+#: XLA's figure is that of the leak recipe fit_xla in tests/python/zoo.
+XLA_LIMIT = (
+    "XLA keeps the executables of jit-compiled functions until the process ends "
+    "(some MB a model); train with jit_compile=False, or in a process of its own"
+)
+
+
+@dataclass
+class Extra:
+    """What the adapter remembers of a plan, beside what every framework has.
+
+    Attributes:
+        handles: ids of the resource handles of the model's variables.
+        graphs: ids of the graphs of the functions that the trainer built.
+        entries: name -> entry of the gradient registry, of this model.
+        node_lists: the lists of nodes of the model's operations.
+        operations: those operations, in the order of `node_lists`.
+        traces: (function cache, context, function type, concrete function).
+        limits: what clearing cannot reach, as sentences.
+    """
+
+    handles: set[int] = field(default_factory=set)
+    graphs: set[int] = field(default_factory=set)
+    entries: dict[str, Any] = field(default_factory=dict)
+    node_lists: list[Any] = field(default_factory=list)
+    operations: list[Any] = field(default_factory=list)
+    traces: list[list[Any]] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+
+    def containers(self) -> list[Any]:
+        return [self.entries, self.node_lists, self.operations, *self.traces]
+
+
+def is_model(value: Any) -> bool:
+    from keras import Model
+
+    return issubclass(type(value), Model)
+
+
+def running_method(rows: list[tuple]) -> str | None:
+    """What Keras or TensorFlow is doing with the model right now, or None.
+
+    `rows` are those of `_core.variables([model])`.
+    """
+    packages = tuple(
+        sys.modules[name].__path__[0] + "/" for name in ("keras", "tensorflow")
+    )
+    innermost_first = sorted(rows, key=lambda row: row[1][1], reverse=True)
+    for _, (thread, _, file, function, _, name, *_) in innermost_first:
+        if name == "self" and file.startswith(packages):
+            return f"{function}() in {_thread_name(thread)}"
+    return None
+
+
+def _thread_name(ident: int) -> str:
+    if ident == threading.get_ident():
+        return "this thread"
+    for thread in threading.enumerate():
+        if thread.ident == ident:
+            return f"thread {thread.name!r}"
+    return f"thread {ident}"
+
+
+def plan_model(box: list[Any]) -> Plan:
+    """Lists what the model in `box` consists of."""
+    model = box[0]
+    plan = Plan(name=model.name, kind=type(model).__name__, extra=Extra())
+    plan.seeds.append(model)
+    plan.groups[3].append(model)
+    for variable in model.variables:
+        _add_variable(plan, variable, "weights")
+    _add_optimizer(plan, getattr(model, "optimizer", None))
+    _add_metrics(plan, model)
+    for layer in model._flatten_layers(include_self=False):
+        plan.add_part(layer, f"layer {layer.name!r}", "objects")
+    _add_operations(plan.extra, model)
+    _add_functions(plan, model)
+    return plan
+
+
+def _add_variable(plan: Plan, variable: Any, kind: str) -> None:
+    """The memory hangs on the handle: whoever holds that, holds the tensor."""
+    from tensorflow import as_dtype
+
+    name = f"{kind} {variable.path!r}"
+    plan.add_part(variable, name, kind)
+    for handle in handles_of(variable):
+        size = math.prod(variable.shape) * as_dtype(variable.dtype).size
+        plan.add_part(handle, name, kind, size)
+        plan.extra.handles.add(id(handle))
+
+
+def handles_of(variable: Any) -> list[Any]:
+    """The resource handles behind a Keras variable: one a replica, or none yet."""
+    value = variable._value
+    if value is None:
+        return []
+    replicas = getattr(value, "values", None)  # a strategy's distributed variable
+    if isinstance(replicas, (tuple, list)):
+        return [replica.handle for replica in replicas]
+    return [value.handle]
+
+
+def _add_optimizer(plan: Plan, optimizer: Any) -> None:
+    if optimizer is None:
+        return
+    plan.add_part(optimizer, f"optimizer {optimizer.name!r}", "optimizer")
+    for variable in optimizer.variables:
+        _add_variable(plan, variable, "optimizer")
+
+
+def _add_metrics(plan: Plan, model: Any) -> None:
+    for variable in model.metrics_variables:
+        _add_variable(plan, variable, "metrics")
+
+
+def _add_operations(extra: Extra, model: Any) -> None:
+    """Every operation of the model, nested models' too, and its lists of nodes."""
+    pending = [model, *model._flatten_layers(include_self=False)]
+    seen: set[int] = set()
+    while pending:
+        operation = pending.pop()
+        if id(operation) in seen:
+            continue
+        seen.add(id(operation))
+        pending += getattr(operation, "operations", None) or []
+        functional = vars(operation).get("_functional")  # what a Sequential wraps
+        if functional is not None:
+            pending.append(functional)
+        for name in ("_inbound_nodes", "_outbound_nodes"):
+            nodes = vars(operation).get(name)
+            if isinstance(nodes, list):
+                extra.node_lists.append(nodes)
+        extra.operations.append(operation)
+
+
+def _add_functions(plan: Plan, model: Any) -> None:
+    for name in TRAINER_FUNCTIONS:
+        function = getattr(model, name, None)
+        if function is None:
+            continue
+        plan.groups[-1].append(function)
+        plan.extra.graphs.update(_graphs_below(function))
+    if getattr(model, "compiled", False) and model.jit_compile:
+        plan.extra.limits.append(XLA_LIMIT)
+
+
+def _graphs_below(function: Any) -> set[int]:
+    """Ids of the graphs of the tf.functions that a plain function closes over."""
+    pending, seen, graphs = [function], set(), set()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        cache = getattr(value, "_function_cache", None)
+        if cache is not None:
+            graphs.update(id(concrete.graph) for concrete in cache.values())
+        for cell in getattr(value, "__closure__", None) or ():
+            try:
+                inner = cell.cell_contents
+            except ValueError:  # an empty cell
+                continue
+            if callable(inner):
+                pending.append(inner)
+    return graphs
+
+
+def living_models() -> list[Any]:
+    """Every model that is alive and stands on its own, in no order.
+
+    A model within another, and what a Sequential wraps, is left out.
+    """
+    from keras import Model
+
+    models = _core.instances((Model,))
+    inner: set[int] = set()
+    for model in models:
+        attributes = vars(model)
+        inner.add(id(attributes.get("_functional")))
+        if "_layers" in attributes:
+            inner.update(map(id, model._flatten_layers(include_self=False)))
+    return [model for model in models if id(model) not in inner]
+
+
+def witnesses(owned: Any) -> dict[str, list[Any]]:
+    """Weak references to what the walk owns of TensorFlow's objects, by kind."""
+    from tensorflow.python.eager.polymorphic_function.atomic_function import (
+        AtomicFunction,
+    )
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    things = {
+        "graphs": owned.instances(FuncGraph),
+        "handles": _owned_handles(owned),
+        "functions": owned.instances(AtomicFunction),
+    }
+    return {kind: [Witness(t) for t in found] for kind, found in things.items()}
+
+
+def _owned_handles(owned: Any) -> list[Any]:
+    from tensorflow.python.framework import dtypes
+    from tensorflow.python.framework.ops import EagerTensor
+
+    tensors = owned.instances(EagerTensor)
+    return [tensor for tensor in tensors if tensor.dtype == dtypes.resource]
+
+
+def add_orphans(plan: Plan, owned: Any) -> None:
+    """Adds the variables that no model has any more: only their handles are left."""
+    for handle in _owned_handles(owned):
+        size = _handle_bytes(handle)
+        if size:
+            plan.add_part(handle, "a variable without a model", "orphans", size)
+
+
+def _handle_bytes(handle: Any) -> int:
+    """Bytes of the variable behind a resource handle; 0 for other resources."""
+    from tensorflow import as_dtype
+
+    known = getattr(handle, "_handle_data", None)
+    if known is None or not known.is_set or len(known.shape_and_type) != 1:
+        return 0
+    shape_and_type = known.shape_and_type[0]
+    if shape_and_type.shape.unknown_rank:
+        return 0
+    sizes = [dimension.size for dimension in shape_and_type.shape.dim]
+    return max(math.prod(sizes), 0) * as_dtype(shape_and_type.dtype).size

@@ -1,0 +1,58 @@
+"""Layers that outlive the model: what they remember of its graph.
+
+Each symbolic call of a layer appends a Node to the layer, and nodes lead to the layers
+before and after. So a layer shared with a living model would keep every layer of the
+cleared one. Nodes that belong to the cleared model alone are taken out of the lists of
+the layers that stay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraser.receipt import Reset
+
+
+def forget_dead_nodes(extra: Any, owned: Any) -> list[Reset]:
+    """Takes dead nodes out of the lists of living operations."""
+    forgotten = 0
+    for operation in extra.operations:
+        if operation in owned:
+            continue
+        inbound = vars(operation).get("_inbound_nodes", [])
+        outbound = vars(operation).get("_outbound_nodes", [])
+        forgotten += _forget_inbound(inbound, owned)
+        dead = [node for node in outbound if _is_dead(node, owned)]
+        for node in dead:
+            outbound.remove(node)
+        forgotten += len(dead)
+    if not forgotten:
+        return []
+    note = "nodes of the cleared model forgotten by layers that stay"
+    return [Reset("shared layers", forgotten, note)]
+
+
+def _is_dead(node: Any, owned: Any) -> bool:
+    """A node is reached by its place in the list from each of its outputs, without a
+    reference, so it is dead only if they are."""
+    return node in owned and all(tensor in owned for tensor in node.outputs)
+
+
+def _forget_inbound(nodes: list[Any], owned: Any) -> int:
+    """Keras finds inbound nodes by index, so only trailing ones can be taken out; one
+    that has living ones behind it is emptied in its place."""
+    forgotten = 0
+    while nodes and _is_dead(nodes[-1], owned):
+        nodes.pop()
+        forgotten += 1
+    for node in nodes:
+        if _is_dead(node, owned) and node.outputs:
+            _empty(node)
+            forgotten += 1
+    return forgotten
+
+
+def _empty(node: Any) -> None:
+    node.arguments = type(node.arguments)()
+    node.outputs = []
+    node.is_input = False

@@ -1,0 +1,70 @@
+"""Keras' process-wide state: what clear() resets, and the settings it leaves alone.
+
+`keras.backend.clear_session()` throws the whole state away, the user's settings with
+it: dtype policy, seed, logging, traceback filtering, distribution, open scopes. keraser
+never calls it; it resets only what grows with models.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraser.receipt import Reset
+
+#: What users set, as Keras calls it in its state.
+SETTINGS = (
+    "dtype_policy",
+    "global_random_seed",
+    "global_seed_generator",
+    "interactive_logging",
+    "traceback_filtering",
+    "distribution",
+    "flash_attention",
+    "nnx_enabled",
+    "custom_objects_scope_dict",
+    "name_scope_stack",
+)
+
+
+def settings() -> dict[str, str]:
+    """The user's settings as text, to be compared before and after."""
+    import keras
+
+    state = _state()
+    found: dict[str, str] = {
+        "floatx": keras.config.floatx(),
+        "epsilon": str(keras.config.epsilon()),
+        "image_data_format": keras.config.image_data_format(),
+    }
+    for name in SETTINGS:
+        value = state.get(name)
+        if value is not None:
+            found[name] = _as_text(value)
+    return found
+
+
+def _state() -> dict[str, Any]:
+    from keras.src.backend.common import global_state
+
+    return vars(global_state.GLOBAL_STATE_TRACKER)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, (str, int, float, bool, list, dict)):
+        return str(value)
+    name = getattr(value, "name", None)
+    return f"{type(value).__name__} {name or hex(id(value))}"
+
+
+def reset_names() -> list[Reset]:
+    """Automatic names start again at `dense`, `dense_1`, ..."""
+    from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+    state, resets = _state(), []
+    names = state.pop("object_name_uids", None)
+    if names:
+        resets.append(Reset("automatic names", len(names), "count from the start again"))
+    if not in_stateless_scope() and state.get("uninitialized_variables"):
+        count = len(state.pop("uninitialized_variables"))
+        resets.append(Reset("uninitialised variables", count, "of a failed build, let go"))
+    return resets

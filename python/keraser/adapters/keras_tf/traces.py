@@ -1,0 +1,59 @@
+"""What living tf.functions remember of a model that was passed to them.
+
+A tf.function that takes a model as argument makes a trace for each model, and keeps it,
+with the model's weights captured, when the model is dead. The trace is keyed by a weak
+reference to the model, so once the model is gone no call can come to it: such traces may
+be evicted. A trace that merely captures the weights may still be called; it is left.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keraser import _core
+from keraser.adapters.base import Plan
+from keraser.receipt import Reset
+
+
+def add_traces_of(plan: Plan, box: list[Any]) -> bool:
+    """Adds to the plan the traces keyed by the model in `box`. True if there are any.
+
+    One look at the heap: call it only when something of the model seems held.
+    """
+    from tensorflow.python.eager.polymorphic_function.polymorphic_function import (
+        Function,
+    )
+
+    for function in _core.instances((Function,)):
+        cache = function._function_cache
+        for (context, function_type), concrete in list(cache._primary.items()):
+            if _is_keyed_by(function_type, box):
+                plan.extra.traces.append([cache, context, function_type, concrete])
+                plan.seeds.append(concrete)
+                plan.groups[-1].append(concrete)
+    return bool(plan.extra.traces)
+
+
+def _is_keyed_by(function_type: Any, box: list[Any]) -> bool:
+    pending = [p.type_constraint for p in function_type.parameters.values()]
+    while pending:
+        constraint = pending.pop()
+        reference = getattr(constraint, "_ref", None)
+        if reference is not None and reference() is box[0]:
+            return True
+        components = getattr(constraint, "components", None)
+        pending += components if isinstance(components, (list, tuple)) else ()
+    return False
+
+
+def evict(extra: Any, owned: Any) -> list[Reset]:
+    """Evicts the traces that the plan found and nobody else holds."""
+    evicted = 0
+    for cache, context, function_type, concrete in extra.traces:
+        if owned.outside(concrete) > 1:  # the cache, and somebody else
+            continue
+        evicted += cache.delete(function_type, context)
+    if not evicted:
+        return []
+    note = "traces evicted that were made for this model as an argument"
+    return [Reset("tf.function", evicted, note)]

@@ -1,0 +1,118 @@
+"""doctor(): what works in this process and what does not, and why."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from keraser import _core
+from keraser.adapters.base import find_adapter
+from keraser.errors import UnsupportedError
+
+#: What keraser was tested with; other versions are used by the same self-checks.
+TESTED = {"python": ("3.10", "3.11", "3.12", "3.13"), "keras": "3.15", "tensorflow": "2.21"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a diagnosis: what, whether it works, and why or how."""
+
+    what: str
+    works: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `keraser.doctor` found. Plain data."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return all(finding.works for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts and text, fit for JSON."""
+        return {**asdict(self), "healthy": self.healthy}
+
+    def __repr__(self) -> str:
+        width = max(len(finding.what) for finding in self.findings)
+        return "\n".join(
+            f"{'ok' if f.works else 'NO':<3} {f.what:<{width}}  {f.note}"
+            for f in self.findings
+        )
+
+
+def doctor() -> Diagnosis:
+    """Looks at this Python, the C core and the framework, and says what works.
+
+    Changes nothing and imports nothing.
+
+    Example:
+        >>> keraser.doctor()               # doctest: +SKIP
+    """
+    return Diagnosis((*_python(), *_heap(), *_framework()))
+
+
+def _python() -> list[Finding]:
+    version = platform.python_version()
+    known = f"{sys.version_info[0]}.{sys.version_info[1]}" in TESTED["python"]
+    cpython = platform.python_implementation() == "CPython"
+    return [
+        Finding(
+            "Python",
+            known and cpython,
+            f"{platform.python_implementation()} {version}; tested: "
+            + ", ".join(TESTED["python"]),
+        )
+    ]
+
+
+def _heap() -> list[Finding]:
+    seams = _core.seams()
+    enumerate_notes = {
+        "heads": "the collector's own lists, frozen objects included",
+        "visit": "PyUnstable_GC_VisitObjects; objects frozen by gc.freeze() are missed",
+        "list": "gc.get_objects(); objects frozen by gc.freeze() are missed",
+    }
+    found = [
+        Finding("heap enumeration", True, enumerate_notes[seams["enumerate"]]),
+        Finding("running functions", frames_work(), _frames_note()),
+    ]
+    try:
+        _core.heap()
+        found.append(Finding("C heap figures", True, "mallinfo2"))
+    except UnsupportedError as reason:
+        found.append(Finding("C heap figures", False, str(reason)))
+    return found
+
+
+def frames_work() -> bool:
+    """Finds a variable of this very function, or says that it cannot."""
+    probe = object()
+    return any(
+        function == "frames_work" and name == "probe"
+        for _, (_, _, _, function, _, name, *_) in _core.variables([probe])
+    )
+
+
+def _frames_note() -> str:
+    if frames_work():
+        return "variables are read without adding a holder"
+    return (
+        "frames of this Python are unknown: a variable bound to a model holds it, so "
+        "delete it first and call keraser.clear()"
+    )
+
+
+def _framework() -> list[Finding]:
+    try:
+        adapter = find_adapter()
+    except UnsupportedError as reason:
+        return [Finding("framework", False, str(reason))]
+    if adapter is None:
+        return [Finding("framework", True, "Keras is not imported yet")]
+    return [Finding(*finding) for finding in adapter.findings()]

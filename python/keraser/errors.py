@@ -1,0 +1,25 @@
+"""What keraser raises. Bad arguments raise TypeError or ValueError as usual."""
+
+
+class KeraserError(Exception):
+    """Base of keraser's own errors. Nothing was changed when one is raised."""
+
+
+class ClearedModelError(KeraserError):
+    """A cleared model was used. Says which, and when and where it was cleared."""
+
+
+class StillHeldError(KeraserError):
+    """Something still uses or holds the model, and the call was not to go on then.
+
+    Attributes:
+        holders: what holds it, as text, one entry a holder.
+    """
+
+    def __init__(self, message: str, holders: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.holders = holders
+
+
+class UnsupportedError(KeraserError):
+    """Not possible with this Python, framework or version; the message says why."""

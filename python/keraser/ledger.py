@@ -1,0 +1,81 @@
+"""The ledger of one clear: what was owned before, and what is still alive after.
+
+Freed means seen to be gone: a tensor counts when the weak reference to its handle is
+dead, a Python object when it is no longer among those that the collector tracks.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from typing import Any
+
+from keraser.adapters.base import KINDS, Adapter, Counts, Plan, Witness
+from keraser.husk import ClearedModel
+from keraser.receipt import Kept
+
+#: How many types of survivors are named.
+TYPE_LIMIT = 5
+
+
+class Ledger:
+    """Figures of what `owned` owns; `release()` lets it go and brings them up to date.
+
+    Attributes:
+        before, after: counts of the model's objects.
+        freed: bytes by kind; 0 until release().
+        survivors: what should have died and did not.
+    """
+
+    def __init__(self, adapter: Adapter, plan: Plan, owned: Any) -> None:
+        self._witnesses = adapter.witnesses(owned)
+        self.before = self._count(owned.tracked)
+        self.after = self.before
+        self.survivors: list[Kept] = []
+        self.freed = dict.fromkeys(dict.fromkeys((*KINDS, *plan.part_kinds)), 0)
+        self._python_bytes = dict(zip(KINDS, owned.bytes[1:], strict=False))
+        self._python_bytes["objects"] += owned.bytes[0]
+        self._tensors = [
+            (Witness(part), kind, size)
+            for part, kind, size in zip(
+                plan.parts, plan.part_kinds, plan.part_bytes, strict=True
+            )
+            if size and part in owned
+        ]
+
+    def _count(self, objects: int) -> Counts:
+        alive = {
+            kind: sum(witness() is not None for witness in witnesses)
+            for kind, witnesses in self._witnesses.items()
+        }
+        return Counts(objects, **alive)
+
+    def release(self, owned: Any) -> None:
+        """Lets go of all that `owned` owns, and looks whether it went."""
+        left = _release(owned)
+        self.after = self._count(sum(left.values()))
+        for tensor, kind, size in self._tensors:
+            if tensor() is None:
+                self.freed[kind] += size
+        died = 1 - self.after.objects / max(self.before.objects, 1)
+        for kind, size in self._python_bytes.items():
+            self.freed[kind] += int(size * died)
+        if left:
+            types = ", ".join(f"{n} {name}" for name, n in left.most_common(TYPE_LIMIT))
+            self.survivors.append(Kept(f"{sum(left.values())} objects ({types})", 0, ()))
+        self._witnesses = {}
+        self._tensors = []
+
+
+def _release(owned: Any) -> Counter[str]:
+    """Types of what is still alive. A full collection is the last resort."""
+    _, alive = owned.release()
+    alive = [thing for thing in alive if type(thing) is not ClearedModel]
+    if not alive:
+        return Counter()
+    suspects = {id(thing): type(thing).__name__ for thing in alive}
+    del alive[:]
+    gc.collect()
+    found = (suspects.get(id(thing)) for thing in gc.get_objects())
+    return Counter(name for name in found if name is not None)
+

@@ -1,0 +1,183 @@
+"""The receipt: what was freed, what was kept and why, as plain data."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def format_bytes(size: float) -> str:
+    """Bytes as people read them, in powers of 1024.
+
+    >>> format_bytes(1536)
+    '1.5 KiB'
+    """
+    sign, size = ("-", -size) if size < 0 else ("", size)
+    for unit in _UNITS:
+        if size < 1024 or unit == _UNITS[-1]:
+            break
+        size /= 1024
+    return f"{sign}{size:.0f} {unit}" if unit == "B" else f"{sign}{size:.1f} {unit}"
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Something of the process that was reset.
+
+    Attributes:
+        what: its name.
+        count: how many entries, None where the framework does not say.
+        note: what was done.
+    """
+
+    what: str
+    count: int | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that is still alive after the clear, and who holds it.
+
+    Attributes:
+        what: the thing, as a user would call it.
+        bytes: native memory behind it (tensors), 0 for a mere object.
+        holders: who holds it, shortest path first; empty if nobody could be found.
+    """
+
+    what: str
+    bytes: int
+    holders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure before and after. Bytes or a count, as its place says; None: unknown."""
+
+    before: int | None
+    after: int | None
+
+    @property
+    def freed(self) -> int:
+        return (self.before or 0) - (self.after or 0)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What `keraser.clear` did. Plain data: it refers to no model.
+
+    Attributes:
+        model: name of the model, or "session" for a clear of all models.
+        kind: its class.
+        where: file and line of the call.
+        when: local date and time.
+        held: the rule that the call was given: "keep" or "raise".
+        cleared: False when the model was left as it is, since others hold it.
+        freed: bytes by kind: weights, optimizer, metrics (tensors, exact), functions
+            and objects (Python objects; graphs are among the functions).
+        objects, graphs, handles, functions: Python objects that the collector tracks,
+            FuncGraphs, resource handles and runtime functions of the model: owned
+            before, still alive after.
+        runtime_functions: functions in the framework's runtime, of all models.
+        rss, heap, pool: resident set, C heap in use, the framework's CPU pool in use.
+        kept: what of the model is still alive, with its holders.
+        resets: what of the process was reset.
+        settings: the user's settings, the same before and after.
+        limits: what clearing cannot reach here, and the way out.
+        seconds: how long the call took.
+    """
+
+    model: str
+    kind: str
+    where: str
+    when: str
+    held: str
+    cleared: bool
+    freed: dict[str, int]
+    objects: Change
+    graphs: Change
+    handles: Change
+    functions: Change
+    runtime_functions: Change
+    rss: Change
+    heap: Change
+    pool: Change
+    kept: tuple[Kept, ...] = ()
+    resets: tuple[Reset, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def freed_bytes(self) -> int:
+        """All kinds together."""
+        return sum(self.freed.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts, lists, text and numbers, fit for JSON."""
+        return {**asdict(self), "freed_bytes": self.freed_bytes}
+
+    def __repr__(self) -> str:
+        return "\n".join(_lines(self))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in _rows(self)
+        )
+        return f"<b>{html.escape(_headline(self))}</b><table>{rows}</table>"
+
+
+def _headline(receipt: Receipt) -> str:
+    if not receipt.cleared:
+        return f"{receipt.kind} {receipt.model!r} kept: others hold it"
+    took = f"{receipt.seconds * 1e3:.1f} ms"
+    freed = format_bytes(receipt.freed_bytes)
+    return f"{receipt.kind} {receipt.model!r} cleared: {freed} freed in {took}"
+
+
+def _lines(receipt: Receipt) -> list[str]:
+    rows = _rows(receipt)
+    width = max(len(name) for name, _ in rows)
+    return [_headline(receipt), *(f"  {name:<{width}}  {text}" for name, text in rows)]
+
+
+def _rows(receipt: Receipt) -> list[tuple[str, str]]:
+    rows = [("freed", _by_kind(receipt.freed))]
+    rows += [
+        (name, _change(getattr(receipt, name), str))
+        for name in ("objects", "graphs", "handles", "functions")
+    ]
+    rows.append(("runtime functions", _change(receipt.runtime_functions, str)))
+    rows += [
+        (label, _change(getattr(receipt, name), format_bytes))
+        for name, label in (("rss", "RSS"), ("heap", "heap in use"), ("pool", "CPU pool"))
+    ]
+    for kept in receipt.kept:
+        held_by = "; ".join(kept.holders) or "nobody that could be found"
+        size = f" ({format_bytes(kept.bytes)})" if kept.bytes else ""
+        rows.append(("kept", f"{kept.what}{size}, held by {held_by}"))
+    for reset in receipt.resets:
+        count = "" if reset.count is None else f"{reset.count} "
+        rows.append(("reset", f"{reset.what}: {count}{reset.note}"))
+    settings = ", ".join(f"{k}={v}" for k, v in receipt.settings.items())
+    rows.append(("settings kept", settings or "none"))
+    rows += [("cannot reach", limit) for limit in receipt.limits]
+    rows.append(("called at", f"{receipt.where}, {receipt.when}"))
+    return rows
+
+
+def _by_kind(freed: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {format_bytes(size)}" for kind, size in freed.items())
+
+
+def _change(change: Change, show: Any) -> str:
+    before, after = (
+        "unknown" if figure is None else show(figure)
+        for figure in (change.before, change.after)
+    )
+    return f"{before} -> {after}"
