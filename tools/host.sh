@@ -120,17 +120,19 @@ need_fuzz() {
     program=$(mktemp)
     printf 'int LLVMFuzzerTestOneInput(const char *p, long n) { return p && n < 0; }\n' |
         clang -x c -fsanitize=fuzzer,address,undefined - -o "$program" 2>/dev/null ||
-        missing+=(clang "$(fuzzer_package)")
+        fuzz_packages
     rm -f "$program"
 }
 
-# libFuzzer and the sanitizers of clang: a package of their own since clang 14 on Debian.
-fuzzer_package() {
-    if apt-cache show libclang-rt-dev 2>/dev/null | grep -q .; then
-        echo libclang-rt-dev
-    else
-        echo llvm
-    fi
+# clang's libFuzzer and sanitizers are a package of their own, but in Ubuntu 22.04 part
+# of clang's. Asking which takes package lists, and a fresh container has none.
+fuzz_packages() {
+    missing+=(clang)
+    [ "$(id -u)" != 0 ] || compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null ||
+        logged apt-update apt-get update || true
+    ! apt-cache show clang >/dev/null 2>&1 ||
+        apt-cache show libclang-rt-dev >/dev/null 2>&1 || return 0
+    missing+=(libclang-rt-dev)
 }
 
 host_install() {
