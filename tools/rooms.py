@@ -44,8 +44,8 @@ def imported(node):
     return [prefix + alias.name for alias in node.names]
 
 
-def python_breaches(_root, path):
-    adapter = path.parent.name == "adapters"
+def python_breaches(root, path):
+    adapter = path.is_relative_to(root / "python/keraser/adapters")
     tree = ast.parse(path.read_text(), str(path))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
     lazy = {n for f in ast.walk(tree) if isinstance(f, functions) for n in ast.walk(f)}

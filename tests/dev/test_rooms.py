@@ -43,6 +43,7 @@ def house(root, path, text):
         ("python/keraser/a.py", "m = 'tensorflow.python.eager'", "only adapters/"),
         ("python/keraser/a.py", "from .adapters import keras_tf", "base.py only"),
         ("python/keraser/a.py", "import keraser.adapters.keras_tf", "base.py only"),
+        ("python/keraser/adapters/a/b.py", "import torch", "inside the function"),
         ("python/keraser/adapters/a.py", "import keras", "inside the function"),
         (
             "python/keraser/adapters/a.py",
@@ -70,6 +71,7 @@ def test_a_breach_is_named_with_its_file(tmp_path, path, line, reason):
         ("python/keraser/a.py", "from keraser.adapters import base"),
         ("python/keraser/a.py", "from .adapters.base import adapter_of"),
         ("python/keraser/adapters/a.py", "def f():\n    import keras"),
+        ("python/keraser/adapters/a/b.py", "def f():\n    import jax\n    jax.keras"),
         ("python/keraser/adapters/a.py", "from . import keras_tf\nx.keras = 1"),
     ],
 )
