@@ -41,24 +41,32 @@ static int find_heads(uintptr_t heads[HEAD_COUNT]) {
     return 1;
 }
 
-static int visit_heads(krs_object_visitor visit, void *context) {
+/* Walks one generation in the direction of `link`, at most `*left` objects of it. */
+static int visit_generation(uintptr_t head, int link, size_t *left,
+                            krs_object_visitor visit, void *context) {
+    uintptr_t at = link_of(head, link);
+    while (at != head && *left > 0) {
+        uintptr_t next = link_of(at, link);
+        __builtin_prefetch((const void *)next);
+        int stop = visit((PyObject *)(at + GC_HEAD_BYTES), context);
+        if (stop)
+            return stop;
+        at = next;
+        (*left)--;
+    }
+    return 0;
+}
+
+static int visit_heads(int link, size_t limit, krs_object_visitor visit, void *context) {
     uintptr_t heads[HEAD_COUNT];
     if (!find_heads(heads)) {
         PyErr_SetString(PyExc_RuntimeError, "the collector's lists are not as known");
         return -1;
     }
-    for (int i = 0; i < HEAD_COUNT; i++) {
-        uintptr_t at = link_of(heads[i], NEXT);
-        while (at != heads[i]) {
-            uintptr_t next = link_of(at, NEXT);
-            __builtin_prefetch((const void *)next);
-            int stop = visit((PyObject *)(at + GC_HEAD_BYTES), context);
-            if (stop)
-                return stop;
-            at = next;
-        }
-    }
-    return 0;
+    int stop = 0;
+    for (int i = 0; i < HEAD_COUNT && !stop; i++)
+        stop = visit_generation(heads[i], link, &limit, visit, context);
+    return stop;
 }
 
 #if PY_VERSION_HEX >= 0x030C0000
@@ -113,7 +121,7 @@ const char *krs_enumeration_name(krs_enumeration way) {
 int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context) {
     switch (way) {
     case KRS_ENUMERATE_HEADS:
-        return visit_heads(visit, context);
+        return visit_heads(NEXT, SIZE_MAX, visit, context);
 #if PY_VERSION_HEX >= 0x030C0000
     case KRS_ENUMERATE_VISIT:
         return visit_objects(visit, context);
@@ -121,4 +129,11 @@ int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context) 
     default:
         return visit_list(visit, context);
     }
+}
+
+int krs_enumerate_recent(krs_enumeration way, size_t limit, krs_object_visitor visit,
+                         void *context) {
+    if (way == KRS_ENUMERATE_HEADS)
+        return visit_heads(PREVIOUS, limit, visit, context);
+    return krs_enumerate(way, visit, context);
 }

@@ -22,4 +22,10 @@ const char *krs_enumeration_name(krs_enumeration way);
  * non-zero answer, or -1 with an exception set. */
 int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context);
 
+/* The same for at most `limit` objects, those that were made last: generation after
+ * generation, each from its end. Only the lists know the order; any other way visits
+ * everything. */
+int krs_enumerate_recent(krs_enumeration way, size_t limit, krs_object_visitor visit,
+                         void *context);
+
 #endif

@@ -92,28 +92,25 @@ static krs_status expand_all(krs_heap_graph *heap) {
     return status;
 }
 
-/* What the graph does not explain, C code holds: trial deletion without seeds says so.
- * sys.modules, node 0, is the root: nobody needs to explain it. */
+/* What the graph does not explain, C code holds. */
 static krs_status find_unexplained(krs_heap_graph *heap) {
-    size_t count = krs_graph_node_count(heap->graph);
-    int64_t *references = malloc(count * sizeof *references);
-    uint8_t *roles = calloc(count, 1);
-    uint8_t *owned = malloc(count);
-    heap->outside = malloc(count * sizeof *heap->outside);
-    krs_status status = KRS_NOMEM;
-    if (references != NULL && roles != NULL && owned != NULL && heap->outside != NULL) {
-        for (krs_node node = 0; node < count; node++) {
-            PyObject *object = (PyObject *)krs_graph_address(heap->graph, node);
-            int is_frame = krs_heap_graph_is_frame(heap, node);
-            references[node] = is_frame ? 0 : (int64_t)Py_REFCNT(object);
-        }
-        status =
-            krs_graph_owned(heap->graph, references, roles, owned, heap->outside);
+    uint32_t count = krs_graph_node_count(heap->graph);
+    heap->outside = malloc((size_t)count * sizeof *heap->outside);
+    if (heap->outside == NULL)
+        return KRS_NOMEM;
+    for (krs_node node = 0; node < count; node++) {
+        PyObject *object = (PyObject *)krs_graph_address(heap->graph, node);
+        int is_frame = krs_heap_graph_is_frame(heap, node);
+        heap->outside[node] = is_frame ? 0 : (int64_t)Py_REFCNT(object);
     }
-    free(references);
-    free(roles);
-    free(owned);
-    return status;
+    for (krs_node node = 0; node < count; node++) {
+        size_t target_count;
+        const krs_node *targets =
+            krs_graph_targets(heap->graph, node, &target_count);
+        for (size_t i = 0; i < target_count; i++)
+            heap->outside[targets[i]]--;
+    }
+    return KRS_OK;
 }
 
 krs_status krs_heap_graph_read(krs_heap_graph *heap, const char *own_path) {

@@ -1,4 +1,4 @@
-/* instances(types): every tracked object of some types, by one look at the heap. */
+/* instances(types, limit): tracked objects of some types, by a look at the heap. */
 #include "enumerate.h"
 #include "state.h"
 
@@ -22,22 +22,32 @@ static int select_object(PyObject *object, void *context) {
     return PyList_Append(selection->found, object);
 }
 
-PyObject *krs_py_instances(PyObject *module, PyObject *types) {
-    (void)module;
-    if (!PyTuple_Check(types)) {
-        PyErr_SetString(PyExc_TypeError, "instances() takes a tuple of types");
-        return NULL;
-    }
+static int check_types(PyObject *types) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(types); i++) {
         if (!PyType_Check(PyTuple_GET_ITEM(types, i))) {
             PyErr_SetString(PyExc_TypeError, "instances() takes a tuple of types");
-            return NULL;
+            return -1;
         }
     }
+    return 0;
+}
+
+PyObject *krs_py_instances(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *types;
+    Py_ssize_t limit = 0;
+    if (!PyArg_ParseTuple(arguments, "O!|n:instances", &PyTuple_Type, &types, &limit) ||
+        check_types(types) < 0)
+        return NULL;
     krs_selection selection = {types, PyList_New(0)};
     if (selection.found == NULL)
         return NULL;
-    if (krs_enumerate(krs_enumerate_choose(), select_object, &selection) != 0)
+    krs_enumeration way = krs_enumerate_choose();
+    int failed =
+        limit > 0
+            ? krs_enumerate_recent(way, (size_t)limit, select_object, &selection)
+            : krs_enumerate(way, select_object, &selection);
+    if (failed)
         Py_CLEAR(selection.found);
     return selection.found;
 }

@@ -14,8 +14,10 @@ PyDoc_STRVAR(variables_doc,
              "Variables of running functions that hold one of `objects` (a list).\n\n"
              "A list of (index, (thread, depth, file, function, line, name, is argument,\n"
              "in a cell)), depth 0 being the innermost function of a thread.");
-PyDoc_STRVAR(instances_doc, "instances($module, types, /)\n--\n\n"
-                            "Every tracked object of the types in a tuple, as a list.");
+PyDoc_STRVAR(instances_doc,
+             "instances($module, types, limit=0, /)\n--\n\n"
+             "Tracked objects of the types in a tuple, as a list: all, or those among\n"
+             "the `limit` objects that were made last.");
 PyDoc_STRVAR(holders_doc,
              "holders($module, targets, owned, ours, limit, /)\n--\n\n"
              "Who holds each of `targets` from outside `owned`: at most `limit` paths\n"
@@ -44,7 +46,7 @@ static PyMethodDef methods[] = {
     {"process", krs_py_process, METH_NOARGS, process_doc},
     {"heap", krs_py_heap, METH_NOARGS, heap_doc},
     {"variables", krs_py_variables, METH_O, variables_doc},
-    {"instances", krs_py_instances, METH_O, instances_doc},
+    {"instances", krs_py_instances, METH_VARARGS, instances_doc},
     {"holders", krs_py_holders, METH_VARARGS, holders_doc},
     {"seams", krs_py_seams, METH_NOARGS, seams_doc},
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},

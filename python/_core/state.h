@@ -26,7 +26,7 @@ PyObject *krs_raise(krs_status status, const char *what);
 PyObject *krs_py_process(PyObject *module, PyObject *unused);   /* figures.c */
 PyObject *krs_py_heap(PyObject *module, PyObject *unused);      /* figures.c */
 PyObject *krs_py_variables(PyObject *module, PyObject *objects); /* variables.c */
-PyObject *krs_py_instances(PyObject *module, PyObject *types);  /* instances.c */
+PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.c */
 PyObject *krs_py_holders(PyObject *module, PyObject *arguments); /* holders.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);     /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NoReturn
 
 from keraser.errors import ClearedModelError
@@ -37,15 +38,10 @@ def make_husk(model: Any, name: str, where: str, when: str) -> None:
 
     What the model referred to is let go. A model whose class has a layout of its own
     (`__slots__`, a base written in C) keeps its class and only loses its attributes.
-
-    Raises:
-        TypeError: never for a class that derives from keras.Model in plain Python.
     """
+    facts = {"cleared_name": name, "cleared_where": where, "cleared_when": when}
     attributes = object.__getattribute__(model, "__dict__")
+    object.__setattr__(model, "__dict__", facts)
     attributes.clear()
-    try:
+    with contextlib.suppress(TypeError):
         object.__setattr__(model, "__class__", ClearedModel)
-    except TypeError:
-        return
-    attributes = vars(model)
-    attributes.update(cleared_name=name, cleared_where=where, cleared_when=when)
