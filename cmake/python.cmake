@@ -6,5 +6,9 @@ if(NOT extension_sources)
 endif()
 python_add_library(_core MODULE WITH_SOABI ${extension_sources})
 target_link_libraries(_core PRIVATE keraser_core keraser_warnings)
+# CPython's slot tables put function pointers into void *, which ISO C does not allow
+# and every platform that has CPython does.
+set_source_files_properties(${extension_sources} PROPERTIES COMPILE_OPTIONS
+    "-Wno-pedantic;-Werror=implicit-function-declaration")
 set_target_properties(_core PROPERTIES C_VISIBILITY_PRESET hidden)
 install(TARGETS _core DESTINATION keraser)

@@ -51,7 +51,7 @@ pip_install() {
     logged pip "$venv/bin/python" -m pip install "$@" && return
     grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|from versions: none' \
         "$log/pip.log" &&
-        fail "no package registry answers at ${PIP_INDEX_URL:-https://pypi.org/simple}:" \
+        fail "no package registry answers (PyPI, or PIP_INDEX_URL${PIP_INDEX_URL:+ = $PIP_INDEX_URL}):" \
             "check the network, or set PIP_INDEX_URL"
     fail "pip install $* failed: see $log/pip.log"
 }

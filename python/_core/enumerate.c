@@ -57,7 +57,8 @@ static int visit_generation(uintptr_t head, int link, size_t *left,
     return 0;
 }
 
-static int visit_heads(int link, size_t limit, krs_object_visitor visit, void *context) {
+static int visit_heads(int link, size_t limit, krs_object_visitor visit,
+                       void *context) {
     uintptr_t heads[HEAD_COUNT];
     if (!find_heads(heads)) {
         PyErr_SetString(PyExc_RuntimeError, "the collector's lists are not as known");

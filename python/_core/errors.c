@@ -31,7 +31,8 @@ PyObject *krs_raise(krs_status status, const char *what) {
     if (status == KRS_SYSTEM)
         return PyErr_SetFromErrnoWithFilename(PyExc_OSError, what);
     const char *name = exception_name(status);
-    PyObject *class = name == NULL ? Py_NewRef(PyExc_SystemError) : exception_class(name);
+    PyObject *class =
+        name == NULL ? Py_NewRef(PyExc_SystemError) : exception_class(name);
     if (class != NULL)
         PyErr_Format(class, "%s: %s", what, krs_status_text(status));
     Py_XDECREF(class);

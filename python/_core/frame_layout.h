@@ -3,8 +3,8 @@
  * A layout defines krs_frame and
  *     krs_frame_top(thread)      the innermost frame of a thread, or NULL
  *     krs_frame_back(frame)      the frame that called it, or NULL
- *     krs_frame_code(frame)      its code object, or NULL for a frame without Python code
- *     krs_frame_slots(frame)     its locals, cells and free variables, as one array
+ *     krs_frame_code(frame)      its code object, or NULL for a frame without Python
+ * code krs_frame_slots(frame)     its locals, cells and free variables, as one array
  *     krs_frame_slot_count(code) how many of them
  *     krs_frame_slot_name(code, slot)  borrowed str
  *     krs_frame_line(frame, code)

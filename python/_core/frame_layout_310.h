@@ -1,8 +1,6 @@
 /* CPython 3.10: frames are objects, linked from the thread state. */
 #define KRS_FRAMES_READABLE 1
 
-#include <frameobject.h>
-
 typedef PyFrameObject krs_frame;
 enum { krs_frame_caller_keeps_arguments = 1 };
 

@@ -6,11 +6,11 @@
 
 /* One variable of one running function. Everything is borrowed, for the call. */
 typedef struct {
-    const void *frame;    /* an address that names the frame; not an object */
+    const void *frame; /* an address that names the frame; not an object */
     PyCodeObject *code;
-    uint64_t thread;      /* as threading.get_ident() */
-    int depth;            /* 0 = the innermost frame of its thread */
-    Py_ssize_t slot;      /* which variable of the code object */
+    uint64_t thread; /* as threading.get_ident() */
+    int depth;       /* 0 = the innermost frame of its thread */
+    Py_ssize_t slot; /* which variable of the code object */
     PyObject *value; /* what the variable holds: the object, or its cell */
 } krs_variable;
 

@@ -105,8 +105,7 @@ static krs_status find_unexplained(krs_heap_graph *heap) {
     }
     for (krs_node node = 0; node < count; node++) {
         size_t target_count;
-        const krs_node *targets =
-            krs_graph_targets(heap->graph, node, &target_count);
+        const krs_node *targets = krs_graph_targets(heap->graph, node, &target_count);
         for (size_t i = 0; i < target_count; i++)
             heap->outside[targets[i]]--;
     }

@@ -87,7 +87,8 @@ static int refers_to(const krs_graph *graph, krs_node source, krs_node target) {
 }
 
 /* The holders of `target`: first the one on its shortest path, then the others. */
-static PyObject *paths_to(const krs_holders *holders, krs_node target, Py_ssize_t limit) {
+static PyObject *paths_to(const krs_holders *holders, krs_node target,
+                          Py_ssize_t limit) {
     const krs_graph *graph = holders->heap.graph;
     PyObject *paths = PyList_New(0);
     krs_node first = target == KRS_NODE_NONE || holders->parent[target] == target
@@ -97,7 +98,8 @@ static PyObject *paths_to(const krs_holders *holders, krs_node target, Py_ssize_
     for (int others = 0; paths != NULL && others < 2; others++) {
         for (krs_node node = others ? 0 : first;
              paths != NULL && node < count && PyList_GET_SIZE(paths) < limit; node++) {
-            int reached = !holders->barred[node] && holders->parent[node] != KRS_NODE_NONE;
+            int reached =
+                !holders->barred[node] && holders->parent[node] != KRS_NODE_NONE;
             if (!others || (reached && node != first && node != target &&
                             refers_to(graph, node, target))) {
                 PyObject *steps = path(holders, node, target);
@@ -112,7 +114,8 @@ static PyObject *paths_to(const krs_holders *holders, krs_node target, Py_ssize_
     return paths;
 }
 
-static PyObject *answer(const krs_holders *holders, PyObject *targets, Py_ssize_t limit) {
+static PyObject *answer(const krs_holders *holders, PyObject *targets,
+                        Py_ssize_t limit) {
     PyObject *rows = PyList_New(0);
     for (Py_ssize_t i = 0; rows != NULL && i < PyList_GET_SIZE(targets); i++) {
         krs_node node =

@@ -44,9 +44,8 @@ PyObject *krs_py_instances(PyObject *module, PyObject *arguments) {
         return NULL;
     krs_enumeration way = krs_enumerate_choose();
     int failed =
-        limit > 0
-            ? krs_enumerate_recent(way, (size_t)limit, select_object, &selection)
-            : krs_enumerate(way, select_object, &selection);
+        limit > 0 ? krs_enumerate_recent(way, (size_t)limit, select_object, &selection)
+                  : krs_enumerate(way, select_object, &selection);
     if (failed)
         Py_CLEAR(selection.found);
     return selection.found;

@@ -5,15 +5,17 @@
  * otherwise change. */
 #include "state.h"
 
-PyDoc_STRVAR(process_doc, "process($module, /)\n--\n\n"
-                          "Resident set, its peak, swap (bytes) and threads, as a dict.");
+PyDoc_STRVAR(process_doc,
+             "process($module, /)\n--\n\n"
+             "Resident set, its peak, swap (bytes) and threads, as a dict.");
 PyDoc_STRVAR(heap_doc, "heap($module, /)\n--\n\n"
                        "Bytes that malloc has handed out and keeps, as a dict.");
-PyDoc_STRVAR(variables_doc,
-             "variables($module, objects, /)\n--\n\n"
-             "Variables of running functions that hold one of `objects` (a list).\n\n"
-             "A list of (index, (thread, depth, file, function, line, name, is argument,\n"
-             "in a cell)), depth 0 being the innermost function of a thread.");
+PyDoc_STRVAR(
+    variables_doc,
+    "variables($module, objects, /)\n--\n\n"
+    "Variables of running functions that hold one of `objects` (a list).\n\n"
+    "A list of (index, (thread, depth, file, function, line, name, is argument,\n"
+    "in a cell)), depth 0 being the innermost function of a thread.");
 PyDoc_STRVAR(instances_doc,
              "instances($module, types, limit=0, /)\n--\n\n"
              "Tracked objects of the types in a tuple, as a list: all, or those among\n"

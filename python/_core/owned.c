@@ -34,21 +34,19 @@ static int check_start(const krs_walk_start *start) {
     return check_items(start->namespaces, &PyDict_Type, "namespaces: a list of dicts");
 }
 
-static PyObject *owned_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords) {
+static PyObject *owned_new(PyTypeObject *type, PyObject *arguments,
+                           PyObject *keywords) {
     static char *names[] = {"seeds", "groups", "ours", "given", "namespaces", NULL};
     krs_walk_start start = {0};
-    PyObject *given;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "O!O!O!O!O!:Owned", names,
-                                     &PyList_Type, &start.seeds, &PyList_Type,
-                                     &start.groups, &PyList_Type, &start.ours,
-                                     &PyList_Type, &given, &PyList_Type,
-                                     &start.namespaces) ||
+    if (!PyArg_ParseTupleAndKeywords(
+            arguments, keywords, "O!O!O!O!O!:Owned", names, &PyList_Type, &start.seeds,
+            &PyList_Type, &start.groups, &PyList_Type, &start.ours, &PyList_Type,
+            &start.given, &PyList_Type, &start.namespaces) ||
         check_start(&start) < 0)
         return NULL;
     krs_state *state = PyType_GetModuleState(type);
     start.sizeof_name = state->sizeof_name;
     start.own_path = PyUnicode_AsUTF8(state->own_path);
-    start.given = PyList_GET_SIZE(given) ? PyList_GET_ITEM(given, 0) : NULL;
     krs_owned *self = (krs_owned *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
@@ -129,8 +127,7 @@ static PyObject *owned_release(PyObject *self, PyObject *unused) {
         Py_DECREF(walk.held[i]);
     walk.held_count = 0;
     Py_ssize_t collected = krs_collect_young(state);
-    PyObject *alive =
-        collected < 0 ? NULL : still_alive(state, walk.graph, walk.owned);
+    PyObject *alive = collected < 0 ? NULL : still_alive(state, walk.graph, walk.owned);
     if (was_enabled)
         PyGC_Enable();
     krs_walk_clear(&walk);
@@ -179,8 +176,9 @@ PyDoc_STRVAR(owned_doc,
              "keraser's own functions do not count as holding, nor do names bound to\n"
              "the object in the list `given`: variables of functions running on this\n"
              "thread, and entries of the dicts in `namespaces`.");
-PyDoc_STRVAR(outside_doc, "outside($self, object, /)\n--\n\n"
-                          "References to a visited object that the walk does not explain.");
+PyDoc_STRVAR(outside_doc,
+             "outside($self, object, /)\n--\n\n"
+             "References to a visited object that the walk does not explain.");
 PyDoc_STRVAR(instances_doc, "instances($self, type, /)\n--\n\n"
                             "The owned, tracked objects of a type, as a new list.");
 PyDoc_STRVAR(release_doc,
@@ -204,9 +202,12 @@ static PyGetSetDef owned_attributes[] = {
 };
 
 static PyType_Slot owned_slots[] = {
-    {Py_tp_new, owned_new},         {Py_tp_dealloc, owned_dealloc},
-    {Py_tp_doc, (void *)owned_doc}, {Py_tp_methods, owned_methods},
-    {Py_tp_getset, owned_attributes}, {Py_sq_contains, owned_contains},
+    {Py_tp_new, owned_new},
+    {Py_tp_dealloc, owned_dealloc},
+    {Py_tp_doc, (void *)owned_doc},
+    {Py_tp_methods, owned_methods},
+    {Py_tp_getset, owned_attributes},
+    {Py_sq_contains, owned_contains},
     {0, NULL},
 };
 

@@ -6,8 +6,7 @@
 #include "walk.h"
 
 typedef struct {
-    PyObject_HEAD
-    krs_walk walk;
+    PyObject_HEAD krs_walk walk;
 } krs_owned;
 
 #endif

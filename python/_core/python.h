@@ -4,6 +4,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <frameobject.h> /* PyFrame_Check, up to 3.10 not in Python.h */
 #include <stdint.h>
 
 #include "keraser.h"

@@ -5,9 +5,8 @@
 
 PyObject *krs_py_seams(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return Py_BuildValue("{sssOsO}", "enumerate",
-                         krs_enumeration_name(krs_enumerate_choose()), "frames",
-                         krs_frames_readable() ? Py_True : Py_False,
-                         "caller_keeps_arguments",
-                         krs_frames_caller_keeps_arguments() ? Py_True : Py_False);
+    return Py_BuildValue(
+        "{sssOsO}", "enumerate", krs_enumeration_name(krs_enumerate_choose()), "frames",
+        krs_frames_readable() ? Py_True : Py_False, "caller_keeps_arguments",
+        krs_frames_caller_keeps_arguments() ? Py_True : Py_False);
 }

@@ -23,12 +23,12 @@ static inline krs_state *krs_state_of(PyObject *module) {
 PyObject *krs_raise(krs_status status, const char *what);
 
 /* The functions of the module, one file a topic. */
-PyObject *krs_py_process(PyObject *module, PyObject *unused);   /* figures.c */
-PyObject *krs_py_heap(PyObject *module, PyObject *unused);      /* figures.c */
-PyObject *krs_py_variables(PyObject *module, PyObject *objects); /* variables.c */
-PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.c */
-PyObject *krs_py_holders(PyObject *module, PyObject *arguments); /* holders.c */
-PyObject *krs_py_seams(PyObject *module, PyObject *unused);     /* seams.c */
+PyObject *krs_py_process(PyObject *module, PyObject *unused);        /* figures.c */
+PyObject *krs_py_heap(PyObject *module, PyObject *unused);           /* figures.c */
+PyObject *krs_py_variables(PyObject *module, PyObject *objects);     /* variables.c */
+PyObject *krs_py_instances(PyObject *module, PyObject *arguments);   /* instances.c */
+PyObject *krs_py_holders(PyObject *module, PyObject *arguments);     /* holders.c */
+PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
 
 /* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */

@@ -5,9 +5,9 @@
 #include "state.h"
 
 typedef struct {
-    krs_graph *wanted;         /* node i is objects[i] */
-    krs_variable *found;       /* borrowed; valid while no Python code runs */
-    krs_node *which;           /* found[i] holds objects[which[i]] */
+    krs_graph *wanted;   /* node i is objects[i] */
+    krs_variable *found; /* borrowed; valid while no Python code runs */
+    krs_node *which;     /* found[i] holds objects[which[i]] */
     size_t count, room;
 } krs_search;
 
@@ -41,10 +41,11 @@ static int search_variable(const krs_variable *variable, void *context) {
 }
 
 PyObject *krs_describe_variable(const krs_variable *variable) {
-    return Py_BuildValue("KiOOiOii", (unsigned long long)variable->thread, variable->depth,
-                         variable->code->co_filename, variable->code->co_name,
-                         krs_frames_line(variable), krs_frames_name(variable),
-                         krs_variable_is_argument(variable), PyCell_Check(variable->value));
+    return Py_BuildValue("KiOOiOii", (unsigned long long)variable->thread,
+                         variable->depth, variable->code->co_filename,
+                         variable->code->co_name, krs_frames_line(variable),
+                         krs_frames_name(variable), krs_variable_is_argument(variable),
+                         PyCell_Check(variable->value));
 }
 
 /* All that is borrowed is turned into new references before anything else happens:
@@ -53,7 +54,8 @@ static PyObject *answer(const krs_search *search) {
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list != NULL && i < search->count; i++) {
         PyObject *variable = krs_describe_variable(&search->found[i]);
-        PyObject *row = variable == NULL ? NULL : Py_BuildValue("IN", search->which[i], variable);
+        PyObject *row =
+            variable == NULL ? NULL : Py_BuildValue("IN", search->which[i], variable);
         if (row == NULL || PyList_Append(list, row) < 0)
             Py_CLEAR(list);
         Py_XDECREF(row);
@@ -75,7 +77,8 @@ PyObject *krs_py_variables(PyObject *module, PyObject *objects) {
     int was_enabled = PyGC_Disable(); /* nothing may die while rows are made */
     if (status == KRS_OK && krs_frames_visit(search_variable, &search) < 0)
         status = KRS_NOMEM;
-    PyObject *rows = status == KRS_OK ? answer(&search) : krs_raise(status, "reading frames");
+    PyObject *rows =
+        status == KRS_OK ? answer(&search) : krs_raise(status, "reading frames");
     if (was_enabled)
         PyGC_Enable();
     krs_graph_free(search.wanted);

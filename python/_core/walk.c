@@ -52,7 +52,8 @@ static krs_status add_module_dicts(krs_graph *graph, krs_node *barriers) {
     PyObject *modules = PyImport_GetModuleDict(), *name, *module;
     krs_node node;
     krs_status status = krs_graph_node(graph, modules, &node);
-    for (Py_ssize_t at = 0; status == KRS_OK && PyDict_Next(modules, &at, &name, &module);)
+    for (Py_ssize_t at = 0;
+         status == KRS_OK && PyDict_Next(modules, &at, &name, &module);)
         if (PyModule_Check(module))
             status = krs_graph_node(graph, PyModule_GetDict(module), &node);
     *barriers = krs_graph_node_count(graph);
@@ -66,7 +67,8 @@ static krs_status add_starts(krs_graph *graph, const krs_walk_start *start) {
     return status;
 }
 
-static krs_status build(krs_walk *walk, const krs_walk_start *start, krs_node *barriers) {
+static krs_status build(krs_walk *walk, const krs_walk_start *start,
+                        krs_node *barriers) {
     krs_references found = {0};
     krs_status status = krs_graph_new(&walk->graph);
     if (status == KRS_OK)
@@ -101,6 +103,7 @@ typedef struct {
     const krs_graph *graph;
     const krs_walk_start *start;
     int64_t *references;
+    PyObject *given;  /* borrowed; NULL when nothing was given away */
     krs_graph *cells; /* the cells of running functions that were counted */
     uint64_t thread;
     krs_status status;
@@ -113,7 +116,8 @@ static void deduct(const krs_deduction *deduction, const void *address) {
 }
 
 /* What a list of ours refers to is not held by that list. */
-static krs_status deduct_container(const krs_deduction *deduction, PyObject *container) {
+static krs_status deduct_container(const krs_deduction *deduction,
+                                   PyObject *container) {
     krs_references found = {0};
     krs_status status = KRS_NOMEM;
     if (krs_references_read(container, &found) == 0) {
@@ -156,7 +160,7 @@ static void deduct_cell(krs_deduction *deduction, PyObject *cell) {
 
 static int deduct_variable(const krs_variable *variable, void *context) {
     krs_deduction *deduction = context;
-    PyObject *given = deduction->start->given, *value = variable->value;
+    PyObject *given = deduction->given, *value = variable->value;
     int is_own = is_own_function(deduction, variable->code);
     int is_given = value == given && variable->thread == deduction->thread;
     if (is_own || is_given)
@@ -171,10 +175,11 @@ static int deduct_variable(const krs_variable *variable, void *context) {
 }
 
 static void deduct_namespaces(const krs_deduction *deduction) {
-    PyObject *given = deduction->start->given, *list = deduction->start->namespaces;
+    PyObject *given = deduction->given, *list = deduction->start->namespaces;
     PyObject *key, *value;
     for (Py_ssize_t i = 0; given != NULL && i < PyList_GET_SIZE(list); i++)
-        for (Py_ssize_t at = 0; PyDict_Next(PyList_GET_ITEM(list, i), &at, &key, &value);)
+        for (Py_ssize_t at = 0;
+             PyDict_Next(PyList_GET_ITEM(list, i), &at, &key, &value);)
             if (value == given)
                 deduct(deduction, given);
 }
@@ -186,6 +191,8 @@ static krs_status deduct_all(krs_deduction *deduction) {
         status = deduct_containers(deduction, start->groups);
     if (status == KRS_OK)
         status = deduct_containers(deduction, start->ours);
+    if (status == KRS_OK)
+        status = deduct_container(deduction, start->given);
     if (status == KRS_OK)
         status = krs_graph_new(&deduction->cells);
     if (status == KRS_OK) {
@@ -205,9 +212,11 @@ static krs_status count_references(const krs_walk *walk, const krs_walk_start *s
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
         references[node] = is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
     }
+    int is_given = PyList_GET_SIZE(start->given) > 0;
     krs_deduction deduction = {.graph = walk->graph,
                                .start = start,
                                .references = references,
+                               .given = is_given ? PyList_GET_ITEM(start->given, 0) : NULL,
                                .thread = PyThread_get_thread_ident()};
     return deduct_all(&deduction);
 }
@@ -217,8 +226,8 @@ static void give_roles(const krs_walk *walk, const krs_walk_start *start,
     uint32_t count = krs_graph_node_count(walk->graph);
     for (krs_node node = 0; node < count; node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        roles[node] = node < barriers || is_barrier(object) ? KRS_ROLE_BARRIER
-                                                            : KRS_ROLE_PLAIN;
+        roles[node] =
+            node < barriers || is_barrier(object) ? KRS_ROLE_BARRIER : KRS_ROLE_PLAIN;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(start->seeds); i++) {
         PyObject *seed = PyList_GET_ITEM(start->seeds, i);
@@ -252,8 +261,8 @@ static krs_status judge(krs_walk *walk, const krs_walk_start *start, krs_node ba
         status = count_references(walk, start, references);
     if (status == KRS_OK) {
         give_roles(walk, start, barriers, roles);
-        status = krs_graph_owned(walk->graph, references, roles, walk->owned,
-                                 walk->outside);
+        status =
+            krs_graph_owned(walk->graph, references, roles, walk->owned, walk->outside);
     }
     if (status == KRS_OK)
         status = label(walk, start, labels);

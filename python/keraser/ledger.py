@@ -62,7 +62,9 @@ class Ledger:
             self.freed[kind] += int(size * died)
         if left:
             types = ", ".join(f"{n} {name}" for name, n in left.most_common(TYPE_LIMIT))
-            self.survivors.append(Kept(f"{sum(left.values())} objects ({types})", 0, ()))
+            self.survivors.append(
+                Kept(f"{sum(left.values())} objects ({types})", 0, ())
+            )
         self._witnesses = {}
         self._tensors = []
 
@@ -78,4 +80,3 @@ def _release(owned: Any) -> Counter[str]:
     gc.collect()
     found = (suspects.get(id(thing)) for thing in gc.get_objects())
     return Counter(name for name in found if name is not None)
-

@@ -155,7 +155,11 @@ def _rows(receipt: Receipt) -> list[tuple[str, str]]:
     rows.append(("runtime functions", _change(receipt.runtime_functions, str)))
     rows += [
         (label, _change(getattr(receipt, name), format_bytes))
-        for name, label in (("rss", "RSS"), ("heap", "heap in use"), ("pool", "CPU pool"))
+        for name, label in (
+            ("rss", "RSS"),
+            ("heap", "heap in use"),
+            ("pool", "CPU pool"),
+        )
     ]
     for kept in receipt.kept:
         held_by = "; ".join(kept.holders) or "nobody that could be found"

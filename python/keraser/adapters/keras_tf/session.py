@@ -63,8 +63,12 @@ def reset_names() -> list[Reset]:
     state, resets = _state(), []
     names = state.pop("object_name_uids", None)
     if names:
-        resets.append(Reset("automatic names", len(names), "count from the start again"))
+        resets.append(
+            Reset("automatic names", len(names), "count from the start again")
+        )
     if not in_stateless_scope() and state.get("uninitialized_variables"):
         count = len(state.pop("uninitialized_variables"))
-        resets.append(Reset("uninitialised variables", count, "of a failed build, let go"))
+        resets.append(
+            Reset("uninitialised variables", count, "of a failed build, let go")
+        )
     return resets

@@ -106,9 +106,13 @@ def _check_collector() -> None:
 def _caller() -> str:
     """File and line of the nearest function outside keraser."""
     frame = sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("keraser."):
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(
+        "keraser."
+    ):
         frame = frame.f_back
-    return "unknown" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return (
+        "unknown" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    )
 
 
 def _module_variables() -> list[dict]:
@@ -186,8 +190,8 @@ class _Call:
         return plan, owned
 
     def _walk(self, plan: Plan, box: list[Any]) -> Any:
-        ours = [box, *plan.containers()]
-        return _core.Owned(plan.seeds, plan.groups, ours, box, _module_variables())
+        names = _module_variables()
+        return _core.Owned(plan.seeds, plan.groups, plan.containers(), box, names)
 
     def _leave(self, plan: Plan, owned: Any, kept: list[Kept]) -> Receipt:
         name, kind = plan.name, plan.kind

@@ -11,8 +11,8 @@ from keraser import _core
 from keraser.adapters.base import find_adapter
 from keraser.errors import UnsupportedError
 
-#: What keraser was tested with; other versions are used by the same self-checks.
-TESTED = {"python": ("3.10", "3.11", "3.12", "3.13"), "keras": "3.15", "tensorflow": "2.21"}
+#: The CPython versions that keraser's seams know and its tests run on.
+TESTED_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,12 @@ def doctor() -> Diagnosis:
 
 
 def _python() -> list[Finding]:
-    version = platform.python_version()
-    known = f"{sys.version_info[0]}.{sys.version_info[1]}" in TESTED["python"]
-    cpython = platform.python_implementation() == "CPython"
-    return [
-        Finding(
-            "Python",
-            known and cpython,
-            f"{platform.python_implementation()} {version}; tested: "
-            + ", ".join(TESTED["python"]),
-        )
-    ]
+    known = sys.version_info[:2] in TESTED_PYTHONS
+    implementation = sys.implementation.name
+    version = ".".join(map(str, sys.version_info[:3]))
+    tested = ", ".join(f"{major}.{minor}" for major, minor in TESTED_PYTHONS)
+    works = known and implementation == "cpython"
+    return [Finding("Python", works, f"{implementation} {version}; tested: {tested}")]
 
 
 def _heap() -> list[Finding]:

@@ -1,0 +1,57 @@
+"""What the C extension offers. Checked against the built module by `./dev lint`."""
+
+from typing import Any, TypedDict, final
+
+version: str
+
+class _Process(TypedDict):
+    rss: int
+    peak: int
+    swap: int
+    threads: int
+
+class _Heap(TypedDict):
+    in_use: int
+    free: int
+
+class _Seams(TypedDict):
+    enumerate: str
+    frames: bool
+    caller_keeps_arguments: bool
+
+#: thread, depth, file, function, line, name, is argument, in a cell
+_Variable = tuple[int, int, str, str, int, str, int, int]
+
+@final
+class Owned:
+    def __new__(
+        cls,
+        seeds: list[Any],
+        groups: list[list[Any]],
+        ours: list[Any],
+        given: list[Any],
+        namespaces: list[dict[str, Any]],
+    ) -> Owned: ...
+    def __contains__(self, thing: object, /) -> bool: ...
+    def outside(self, object: object, /) -> int: ...
+    def instances(self, type: type, /) -> list[Any]: ...
+    def release(self) -> tuple[int, list[Any]]: ...
+    @property
+    def objects(self) -> tuple[int, ...]: ...
+    @property
+    def bytes(self) -> tuple[int, ...]: ...
+    @property
+    def tracked(self) -> int: ...
+    @property
+    def visited(self) -> int: ...
+
+def process() -> _Process: ...
+def heap() -> _Heap: ...
+def variables(objects: list[Any], /) -> list[tuple[int, _Variable]]: ...
+def instances(types: tuple[type, ...], limit: int = 0, /) -> list[Any]: ...
+def holders(
+    targets: list[Any], owned: Owned, ours: list[Any], limit: int, /
+) -> list[list[list[Any]]]: ...
+def seams() -> _Seams: ...
+def collector_idle() -> bool: ...
+def set_own_path(path: str, /) -> None: ...

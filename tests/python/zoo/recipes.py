@@ -1,0 +1,481 @@
+"""The recipes: small, ordinary ways in which a process that uses Keras grows.
+
+A recipe is one trial, `recipe(state, trial)`. It returns the model that it made, or None
+when its model lives on in `state`, or is out of reach, or there is none. Its docstring
+names who holds what it leaves behind:
+
+    gradient registry   an entry for each custom gradient traced in a graph, for ever;
+                        Keras' optimizers trace two in each fit. Holds the graph, that
+                        its captures, and those the weights and the optimizer's slots
+    kernel cache        35 KiB of C heap for each new variable (clear_session empties it)
+    default graph       every Python function ever wrapped (clear_session empties it)
+    scalar cache        0.6 KiB for each distinct Python number in an eager operation
+    tf.function         a living one keeps each of its traces
+
+and gives the C heap that one trial leaves after `del model`, `clear_session()` and
+`gc.collect()`: measured on TF 2.21 and Keras 3.15, CPU, no oneDNN, by
+tests/soak/test_zoo.py, which prints it.
+"""
+
+import pathlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+layers = keras.layers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A trial and what is known of it.
+
+    Attributes:
+        step: one trial.
+        leaks: it grows when models are dropped by the usual advice.
+        guarded: guard() alone is enough to stop the growth of Python objects.
+        heap_kib: what a trial may leave on the C heap after keraser.clear().
+        users_own: what of each model is held by the user's own code, so that clear()
+            names it instead of freeing it; as the receipt's `kept` or `limits` says it.
+    """
+
+    step: Callable
+    leaks: bool = False
+    guarded: bool = False
+    heap_kib: float = 16.0
+    users_own: str = ""
+
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def recipe(**facts):
+    """Enters a function into RECIPES under its name."""
+
+    def enter(step):
+        RECIPES[step.__name__] = Recipe(step, **facts)
+        return step
+
+    return enter
+
+
+# ---- models and data, small so that the graphs and not the numbers weigh ----------
+
+FAT = (256, 512, 512)  # with 256 inputs 460,545 parameters, 1.76 MiB
+ROWS = 64
+
+
+def mlp(widths=(16, 32), inputs=16):
+    dense = [layers.Dense(width, activation="relu") for width in widths]
+    return keras.Sequential([keras.Input((inputs,)), *dense, layers.Dense(1)])
+
+
+def regression(inputs=16):
+    numbers = np.random.default_rng(0)
+    return (
+        numbers.random((ROWS, inputs), np.float32),
+        numbers.random((ROWS, 1), np.float32),
+    )
+
+
+def trained(model, inputs=16, optimizer="adam", **compiled):
+    model.compile(optimizer, "mse", **compiled)
+    x, y = regression(inputs)
+    model.fit(x, y, epochs=1, batch_size=32, verbose=0)
+    return model
+
+
+def lasting(state, name, make):
+    """What outlives the trials of a recipe."""
+    if name not in state:
+        state[name] = make()
+    return state[name]
+
+
+# ---- a loop that builds, trains and drops ------------------------------------------
+
+
+@recipe(leaks=True, guarded=True)
+def fit_loop(_state, _trial):
+    """The sweep that everybody writes. Gradient registry: 3663 KiB."""
+    return trained(mlp())
+
+
+@recipe(leaks=True, guarded=True)
+def fit_fat(_state, _trial):
+    """The same with 1.76 MiB of weights. Gradient registry: 10120 KiB."""
+    return trained(mlp(FAT, 256), 256)
+
+
+@recipe(leaks=True, guarded=True)
+def fit_thin(_state, _trial):
+    """fit_fat's depth without its weights: 4688 KiB, so the rest of fit_fat's is its
+    weights and both of Adam's slots."""
+    return trained(mlp((16, 16, 16)))
+
+
+@recipe(leaks=True, guarded=True)
+def fit_sgd(_state, _trial):
+    """SGD has no slots and fewer inner functions. Gradient registry: 489 KiB."""
+    return trained(mlp(), optimizer="sgd")
+
+
+class Net(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = layers.Dense(32, "relu")
+        self.head = layers.Dense(1)
+
+    def call(self, x):
+        return self.head(self.hidden(x))
+
+
+@recipe(leaks=True, guarded=True)
+def fit_subclass(_state, _trial):
+    """A subclassed model. Gradient registry: 2608 KiB."""
+    return trained(Net())
+
+
+@recipe(leaks=True, guarded=True)
+def fit_class_of_its_own(_state, _trial):
+    """The class is made in the trial, as in a notebook cell that runs again. Gradient
+    registry; and a class is a cycle of its own."""
+
+    class Fresh(Net):
+        pass
+
+    return trained(Fresh())
+
+
+@recipe(leaks=True, guarded=True)
+def fit_train_step(_state, _trial):
+    """A train_step of the user's own. Gradient registry."""
+
+    class Careful(Net):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(x, y, self(x, training=True))
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply_gradients(
+                zip(gradients, self.trainable_variables, strict=True)
+            )
+            return {"loss": loss}
+
+    return trained(Careful())
+
+
+@recipe(leaks=True, guarded=True)
+def fit_eval_predict(_state, _trial):
+    """fit with validation, then evaluate and predict: three functions of the trainer.
+    Gradient registry: 3828 KiB."""
+    model = mlp()
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = regression()
+    model.fit(x, y, validation_split=0.25, epochs=1, verbose=0)
+    model.evaluate(x, y, verbose=0)
+    model.predict(x, verbose=0)
+    return model
+
+
+@recipe(leaks=True, guarded=True, heap_kib=8192.0)
+def fit_xla(_state, _trial):
+    """jit_compile=True. Gradient registry: 10509 KiB, of which 6891 KiB are XLA's
+    executables, which TensorFlow cannot give back: the clear's figure is theirs."""
+    return trained(mlp(), jit_compile=True)
+
+
+@recipe(leaks=True, guarded=True)
+def objective_loop(_state, _trial):
+    """A study's objective: it returns a number, its model is out of anybody's reach.
+    Gradient registry: 2641 KiB under Optuna with gc_after_trial."""
+
+    def objective(width):
+        x, y = regression()
+        model = mlp((width,))
+        model.compile("adam", "mse")
+        return model.fit(x, y, epochs=1, verbose=0).history["loss"][-1]
+
+    objective(16)
+
+
+@recipe(leaks=True, guarded=True)
+def demo_model(state, _trial):
+    """Dense, BatchNormalization and Dropout under Adam, in the demo 1.9 M parameters.
+    Gradient registry."""
+    width = 1152 if state["full_size"] else 64
+    blocks = []
+    for _ in range(2):
+        blocks += [
+            layers.Dense(width, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.2),
+        ]
+    model = keras.Sequential([keras.Input((448,)), *blocks, layers.Dense(1)])
+    return trained(model, 448)
+
+
+@recipe(leaks=True, guarded=True)
+def custom_gradient_layer(_state, _trial):
+    """A gradient of the user's own that closes over its input, so that the entry holds
+    the graph by more than its result. Gradient registry: 444 KiB."""
+
+    @tf.custom_gradient
+    def reverse(x):
+        return x, lambda upstream: -upstream * tf.cast(x > 0, x.dtype)
+
+    class Reverse(layers.Layer):
+        def call(self, x):
+            return reverse(x)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    model = keras.Sequential(
+        [keras.Input((16,)), layers.Dense(32), Reverse(), layers.Dense(1)]
+    )
+    return trained(model, optimizer="sgd")
+
+
+@recipe(leaks=True, guarded=True)
+def custom_loop(_state, _trial):
+    """A training loop of the user's own. Gradient registry: 3337 KiB, since the
+    optimizer's apply is traced as well."""
+    model, optimizer = mlp(), keras.optimizers.Adam()
+    x, y = map(tf.constant, regression())
+
+    @tf.function
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(x, training=True) - y) ** 2)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        return loss
+
+    for _ in range(3):
+        step(x, y)
+    return model
+
+
+@recipe(leaks=True, guarded=True)
+def predict_silu(_state, _trial):
+    """Never trained: silu itself is a custom gradient, so a traced predict is enough.
+    Gradient registry."""
+    dense = [layers.Dense(16, activation=name) for name in ("silu", "swish")]
+    model = keras.Sequential([keras.Input((16,)), *dense])
+    model.predict(regression()[0], verbose=0)
+    return model
+
+
+@recipe(leaks=True, guarded=True)
+def fit_lstm(_state, _trial):
+    """Embedding and LSTM: loops and branches, a graph for each. Gradient registry:
+    17352 KiB for a tiny one."""
+    model = keras.Sequential(
+        [keras.Input((6,)), layers.Embedding(20, 4), layers.LSTM(4), layers.Dense(1)]
+    )
+    model.compile("adam", "mse")
+    tokens = np.random.default_rng(0).integers(0, 20, (16, 6))
+    model.fit(tokens, np.ones((16, 1), "f4"), epochs=1, verbose=0)
+    return model
+
+
+@recipe(leaks=True, guarded=True)
+def fit_nested(_state, _trial):
+    """Models within a model: a Sequential in a functional one. Gradient registry."""
+    inputs = keras.Input((16,))
+    inner = keras.Model(inputs, layers.Dense(8, "relu")(inputs))
+    outer = keras.Input((16,))
+    merged = layers.Concatenate()([inner(outer), mlp()(outer), inner(outer)])
+    return trained(keras.Model(outer, layers.Dense(1)(merged)))
+
+
+@recipe(leaks=True, guarded=True)
+def load_and_train(state, _trial):
+    """A compiled model out of a .keras file, trained on. Gradient registry."""
+    path = pathlib.Path(state["folder"]) / "trained.keras"
+    if not path.exists():
+        trained(mlp()).save(path)
+    model = keras.saving.load_model(path)
+    model.fit(*regression(), epochs=1, verbose=0)
+    return model
+
+
+# ---- something that lives on -----------------------------------------------------
+
+
+@recipe(leaks=True, guarded=True)
+def recompile(state, _trial):
+    """One model, compiled and trained again and again. Gradient registry: 3636 KiB."""
+    trained(lasting(state, "model", mlp))
+
+
+def _base():
+    inputs = keras.Input((16,))
+    hidden = layers.Dense(32, "relu")(inputs)
+    base = keras.Model(inputs, layers.BatchNormalization()(hidden), name="base")
+    base.trainable = False
+    return base
+
+
+@recipe(leaks=True)
+def head_on_shared_base(state, _trial):
+    """Transfer learning: one base, in each trial another head on its output. Gradient
+    registry; and the base's last layer remembers the first of every head."""
+    base = lasting(state, "base", _base)
+    return trained(keras.Model(base.input, layers.Dense(1)(base.output)))
+
+
+@recipe(leaks=True)
+def head_after_shared_base(state, _trial):
+    """The same with the base called as a layer, so that it remembers every call.
+    Gradient registry, and the nodes of the base."""
+    base = lasting(state, "base", _base)
+    inputs = keras.Input((16,))
+    return trained(keras.Model(inputs, layers.Dense(1)(base(inputs))))
+
+
+@recipe(leaks=True)
+def step_takes_model(state, _trial):
+    """A tf.function that takes a model makes a trace for each, and the trace captures
+    the weights. Living tf.function: 2053 KiB, the weights of a dead model."""
+    step = lasting(state, "step", lambda: tf.function(lambda m, x: m(x, training=True)))
+    model = mlp(FAT, 256)
+    step(model, tf.ones((4, 256)))
+    return model
+
+
+@recipe(leaks=True, heap_kib=4096.0, users_own="routes")
+def concrete_kept(state, trial):
+    """A concrete function of each model, kept by the user to be called: it holds the
+    weights, 2015 KiB, and clear() says so."""
+    model = mlp(FAT, 256)
+    routes = lasting(state, "routes", dict)
+    signature = tf.TensorSpec((None, 256))
+    routes[trial] = tf.function(model).get_concrete_function(signature)
+    return model
+
+
+@recipe(leaks=True, heap_kib=512.0, users_own="tf.function")
+def retrace_scalar(state, trial):
+    """A tf.function given a new Python number each time. It lives and may be called
+    with any of them, so its traces stay, 329 KiB, and clear() says so."""
+    scale = lasting(state, "scale", lambda: tf.function(lambda x, n: x * n))
+    for k in range(5):
+        scale(tf.ones(4), trial * 5 + k)
+
+
+@recipe(leaks=True, heap_kib=512.0, users_own="tf.function")
+def retrace_shape(state, trial):
+    """The same for a new shape each time: 333 KiB."""
+    grow = lasting(state, "grow", lambda: tf.function(lambda x: tf.nn.softmax(x + x)))
+    for k in range(5):
+        grow(tf.ones((2, 1 + trial * 5 + k)))
+
+
+@recipe(leaks=True)
+def scalar_cache(_state, trial):
+    """5000 new numbers in eager operations. Scalar cache: 3174 KiB."""
+    x = tf.zeros(())
+    for k in range(5000):
+        x = x + (trial * 5000.0 + k)
+
+
+# ---- flat under the usual advice in this version, and to stay so with keraser ------
+
+
+@recipe()
+def build_loop(_state, _trial):
+    """Built, never compiled. Kernel cache, which clear_session empties."""
+    return mlp(FAT, 256)
+
+
+@recipe()
+def build_functional(_state, _trial):
+    """A functional model with BatchNormalization, never compiled. Kernel cache."""
+    x = inputs = keras.Input((256,))
+    for width in FAT:
+        x = layers.BatchNormalization()(layers.Dense(width)(x))
+    return keras.Model(inputs, layers.Dense(1)(x))
+
+
+@recipe()
+def fit_eager(_state, _trial):
+    """run_eagerly=True makes no graph. Kernel cache."""
+    return trained(mlp(), run_eagerly=True)
+
+
+@recipe()
+def clone_loop(state, _trial):
+    """Clones of a living model. Kernel cache."""
+    original = lasting(state, "original", mlp)
+    return keras.models.clone_model(original)
+
+
+@recipe()
+def load_model_loop(state, _trial):
+    """A server that swaps its model. Kernel cache."""
+    path = pathlib.Path(state["folder"]) / "served.keras"
+    if not path.exists():
+        mlp().save(path)
+    model = keras.saving.load_model(path)
+    model.predict(regression()[0], verbose=0)
+    return model
+
+
+@recipe()
+def train_on_batch(state, _trial):
+    """One model trained by batches. Nothing."""
+    model = lasting(state, "model", lambda: trained(mlp()))
+    for _ in range(10):
+        model.train_on_batch(*regression())
+
+
+@recipe()
+def new_tf_function(_state, _trial):
+    """A tf.function made, traced and dropped. Nothing."""
+    for _ in range(5):
+        tf.function(lambda x: tf.reduce_sum(x) * 2.0)(tf.ones(4))
+
+
+@recipe()
+def cycle(_state, _trial):
+    """A model in a cycle with an object of the user's own waits for the collector."""
+    model = mlp()
+    model.owner = type("Owner", (), {})()
+    model.owner.model = model
+    return model
+
+
+@recipe()
+def from_generator(_state, _trial):
+    """A generator data set and the 1 MiB its generator closes over. Default graph."""
+    rows = np.ones((256, 1024), "f4")
+    signature = tf.TensorSpec((1024,))
+    for _ in tf.data.Dataset.from_generator(
+        lambda: iter(rows[:1]), output_signature=signature
+    ):
+        pass
+
+
+@recipe()
+def py_function_eager(_state, _trial):
+    """A py_function that closes over the model. Default graph: the whole model."""
+    model = mlp(FAT, 256)
+    tf.py_function(lambda x: model(x), [tf.ones((4, 256))], tf.float32)
+    return model
+
+
+@recipe()
+def map_closes_model(_state, _trial):
+    """A data set whose map calls the model in a py_function. Default graph."""
+    model = mlp(FAT, 256)
+
+    def score(_):
+        return tf.py_function(lambda: model(tf.ones((1, 256)))[0], [], tf.float32)
+
+    for _ in tf.data.Dataset.range(2).map(score):
+        pass
+    return model
