@@ -216,7 +216,8 @@ static krs_status count_references(const krs_walk *walk, const krs_walk_start *s
     krs_deduction deduction = {.graph = walk->graph,
                                .start = start,
                                .references = references,
-                               .given = is_given ? PyList_GET_ITEM(start->given, 0) : NULL,
+                               .given =
+                                   is_given ? PyList_GET_ITEM(start->given, 0) : NULL,
                                .thread = PyThread_get_thread_ident()};
     return deduct_all(&deduction);
 }

@@ -25,7 +25,7 @@ typedef struct {
     PyObject *seeds;  /* list: objects that are to be let go */
     PyObject *groups; /* list of lists: starting points of each label, from 1 */
     PyObject *ours;   /* list: keraser's own containers; what they hold is not held */
-    PyObject *given;      /* list: what the caller gave away, or nothing */
+    PyObject *given;  /* list: what the caller gave away, or nothing */
     PyObject *namespaces;  /* list of dicts: names bound to `given` do not hold it */
     const char *own_path;  /* variables of functions from files under it do not hold */
     PyObject *sizeof_name; /* the str "__sizeof__" */

@@ -190,6 +190,14 @@ class _Call:
         return plan, owned
 
     def _walk(self, plan: Plan, box: list[Any]) -> Any:
+        """Walks; when the adapter takes back some of the seeds, once more."""
+        owned = self._walk_once(plan, box)
+        if self.adapter.settle(plan, owned):
+            del owned  # it holds what it owns
+            owned = self._walk_once(plan, box)
+        return owned
+
+    def _walk_once(self, plan: Plan, box: list[Any]) -> Any:
         names = _module_variables()
         return _core.Owned(plan.seeds, plan.groups, plan.containers(), box, names)
 

@@ -4,7 +4,6 @@ import gc
 import threading
 
 import pytest
-
 from keraser import _core
 from keraser.names import name_path
 

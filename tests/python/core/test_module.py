@@ -3,9 +3,8 @@
 import subprocess
 import sys
 
-import pytest
-
 import keraser
+import pytest
 from keraser import _core
 from keraser.husk import ClearedModel, make_husk
 

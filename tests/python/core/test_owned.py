@@ -4,7 +4,6 @@ import gc
 import random
 
 import pytest
-
 from keraser import _core
 
 

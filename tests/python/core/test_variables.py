@@ -83,10 +83,14 @@ def test_looking_adds_no_holder():
 
 def test_looking_makes_no_object_that_stays():
     probe = Thing()
-    _core.variables([probe])
-    gc.collect()
-    before = len(gc.get_objects())
-    for _ in range(10):
-        _core.variables([probe])
-    gc.collect()
-    assert len(gc.get_objects()) == before
+
+    def growth(rounds):
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(rounds):
+            _core.variables([probe])
+        gc.collect()
+        return len(gc.get_objects()) - before
+
+    growth(1)
+    assert growth(100) == growth(1)

@@ -1,25 +1,23 @@
 """The recipes: small, ordinary ways in which a process that uses Keras grows.
 
-A recipe is one trial, `recipe(state, trial)`. It returns the model that it made, or None
-when its model lives on in `state`, or is out of reach, or there is none. Its docstring
-names who holds what it leaves behind:
+Every public function is a recipe: one trial, `recipe(state, trial)`. It returns the
+model that it made, or None when its model lives on in `state`, or is out of reach, or
+there is none. Its docstring names who holds what it leaves behind:
 
     gradient registry   an entry for each custom gradient traced in a graph, for ever;
                         Keras' optimizers trace two in each fit. Holds the graph, that
                         its captures, and those the weights and the optimizer's slots
-    kernel cache        35 KiB of C heap for each new variable (clear_session empties it)
-    default graph       every Python function ever wrapped (clear_session empties it)
+    kernel cache        35 KiB of C heap for each new variable; clear_session empties it
+    default graph       every Python function ever wrapped; clear_session empties it
     scalar cache        0.6 KiB for each distinct Python number in an eager operation
     tf.function         a living one keeps each of its traces
 
 and gives the C heap that one trial leaves after `del model`, `clear_session()` and
 `gc.collect()`: measured on TF 2.21 and Keras 3.15, CPU, no oneDNN, by
-tests/soak/test_zoo.py, which prints it.
+tests/soak/test_zoo.py, which prints it. What shall hold of each stands in catalogue.py.
 """
 
 import pathlib
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -28,51 +26,18 @@ import tensorflow as tf
 layers = keras.layers
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A trial and what is known of it.
-
-    Attributes:
-        step: one trial.
-        leaks: it grows when models are dropped by the usual advice.
-        guarded: guard() alone is enough to stop the growth of Python objects.
-        heap_kib: what a trial may leave on the C heap after keraser.clear().
-        users_own: what of each model is held by the user's own code, so that clear()
-            names it instead of freeing it; as the receipt's `kept` or `limits` says it.
-    """
-
-    step: Callable
-    leaks: bool = False
-    guarded: bool = False
-    heap_kib: float = 16.0
-    users_own: str = ""
-
-
-RECIPES: dict[str, Recipe] = {}
-
-
-def recipe(**facts):
-    """Enters a function into RECIPES under its name."""
-
-    def enter(step):
-        RECIPES[step.__name__] = Recipe(step, **facts)
-        return step
-
-    return enter
-
-
 # ---- models and data, small so that the graphs and not the numbers weigh ----------
 
 FAT = (256, 512, 512)  # with 256 inputs 460,545 parameters, 1.76 MiB
 ROWS = 64
 
 
-def mlp(widths=(16, 32), inputs=16):
+def _mlp(widths=(16, 32), inputs=16):
     dense = [layers.Dense(width, activation="relu") for width in widths]
     return keras.Sequential([keras.Input((inputs,)), *dense, layers.Dense(1)])
 
 
-def regression(inputs=16):
+def _regression(inputs=16):
     numbers = np.random.default_rng(0)
     return (
         numbers.random((ROWS, inputs), np.float32),
@@ -80,14 +45,14 @@ def regression(inputs=16):
     )
 
 
-def trained(model, inputs=16, optimizer="adam", **compiled):
+def _trained(model, inputs=16, optimizer="adam", **compiled):
     model.compile(optimizer, "mse", **compiled)
-    x, y = regression(inputs)
+    x, y = _regression(inputs)
     model.fit(x, y, epochs=1, batch_size=32, verbose=0)
     return model
 
 
-def lasting(state, name, make):
+def _lasting(state, name, make):
     """What outlives the trials of a recipe."""
     if name not in state:
         state[name] = make()
@@ -97,29 +62,25 @@ def lasting(state, name, make):
 # ---- a loop that builds, trains and drops ------------------------------------------
 
 
-@recipe(leaks=True, guarded=True)
 def fit_loop(_state, _trial):
     """The sweep that everybody writes. Gradient registry: 3663 KiB."""
-    return trained(mlp())
+    return _trained(_mlp())
 
 
-@recipe(leaks=True, guarded=True)
 def fit_fat(_state, _trial):
     """The same with 1.76 MiB of weights. Gradient registry: 10120 KiB."""
-    return trained(mlp(FAT, 256), 256)
+    return _trained(_mlp(FAT, 256), 256)
 
 
-@recipe(leaks=True, guarded=True)
 def fit_thin(_state, _trial):
     """fit_fat's depth without its weights: 4688 KiB, so the rest of fit_fat's is its
     weights and both of Adam's slots."""
-    return trained(mlp((16, 16, 16)))
+    return _trained(_mlp((16, 16, 16)))
 
 
-@recipe(leaks=True, guarded=True)
 def fit_sgd(_state, _trial):
     """SGD has no slots and fewer inner functions. Gradient registry: 489 KiB."""
-    return trained(mlp(), optimizer="sgd")
+    return _trained(_mlp(), optimizer="sgd")
 
 
 class Net(keras.Model):
@@ -132,13 +93,11 @@ class Net(keras.Model):
         return self.head(self.hidden(x))
 
 
-@recipe(leaks=True, guarded=True)
 def fit_subclass(_state, _trial):
     """A subclassed model. Gradient registry: 2608 KiB."""
-    return trained(Net())
+    return _trained(Net())
 
 
-@recipe(leaks=True, guarded=True)
 def fit_class_of_its_own(_state, _trial):
     """The class is made in the trial, as in a notebook cell that runs again. Gradient
     registry; and a class is a cycle of its own."""
@@ -146,10 +105,9 @@ def fit_class_of_its_own(_state, _trial):
     class Fresh(Net):
         pass
 
-    return trained(Fresh())
+    return _trained(Fresh())
 
 
-@recipe(leaks=True, guarded=True)
 def fit_train_step(_state, _trial):
     """A train_step of the user's own. Gradient registry."""
 
@@ -164,44 +122,40 @@ def fit_train_step(_state, _trial):
             )
             return {"loss": loss}
 
-    return trained(Careful())
+    return _trained(Careful())
 
 
-@recipe(leaks=True, guarded=True)
 def fit_eval_predict(_state, _trial):
     """fit with validation, then evaluate and predict: three functions of the trainer.
     Gradient registry: 3828 KiB."""
-    model = mlp()
+    model = _mlp()
     model.compile("adam", "mse", metrics=["mae"])
-    x, y = regression()
+    x, y = _regression()
     model.fit(x, y, validation_split=0.25, epochs=1, verbose=0)
     model.evaluate(x, y, verbose=0)
     model.predict(x, verbose=0)
     return model
 
 
-@recipe(leaks=True, guarded=True, heap_kib=8192.0)
 def fit_xla(_state, _trial):
     """jit_compile=True. Gradient registry: 10509 KiB, of which 6891 KiB are XLA's
     executables, which TensorFlow cannot give back: the clear's figure is theirs."""
-    return trained(mlp(), jit_compile=True)
+    return _trained(_mlp(), jit_compile=True)
 
 
-@recipe(leaks=True, guarded=True)
 def objective_loop(_state, _trial):
     """A study's objective: it returns a number, its model is out of anybody's reach.
     Gradient registry: 2641 KiB under Optuna with gc_after_trial."""
 
     def objective(width):
-        x, y = regression()
-        model = mlp((width,))
+        x, y = _regression()
+        model = _mlp((width,))
         model.compile("adam", "mse")
         return model.fit(x, y, epochs=1, verbose=0).history["loss"][-1]
 
     objective(16)
 
 
-@recipe(leaks=True, guarded=True)
 def demo_model(state, _trial):
     """Dense, BatchNormalization and Dropout under Adam, in the demo 1.9 M parameters.
     Gradient registry."""
@@ -214,10 +168,9 @@ def demo_model(state, _trial):
             layers.Dropout(0.2),
         ]
     model = keras.Sequential([keras.Input((448,)), *blocks, layers.Dense(1)])
-    return trained(model, 448)
+    return _trained(model, 448)
 
 
-@recipe(leaks=True, guarded=True)
 def custom_gradient_layer(_state, _trial):
     """A gradient of the user's own that closes over its input, so that the entry holds
     the graph by more than its result. Gradient registry: 444 KiB."""
@@ -236,15 +189,14 @@ def custom_gradient_layer(_state, _trial):
     model = keras.Sequential(
         [keras.Input((16,)), layers.Dense(32), Reverse(), layers.Dense(1)]
     )
-    return trained(model, optimizer="sgd")
+    return _trained(model, optimizer="sgd")
 
 
-@recipe(leaks=True, guarded=True)
 def custom_loop(_state, _trial):
     """A training loop of the user's own. Gradient registry: 3337 KiB, since the
     optimizer's apply is traced as well."""
-    model, optimizer = mlp(), keras.optimizers.Adam()
-    x, y = map(tf.constant, regression())
+    model, optimizer = _mlp(), keras.optimizers.Adam()
+    x, y = map(tf.constant, _regression())
 
     @tf.function
     def step(x, y):
@@ -259,17 +211,15 @@ def custom_loop(_state, _trial):
     return model
 
 
-@recipe(leaks=True, guarded=True)
 def predict_silu(_state, _trial):
     """Never trained: silu itself is a custom gradient, so a traced predict is enough.
     Gradient registry."""
     dense = [layers.Dense(16, activation=name) for name in ("silu", "swish")]
     model = keras.Sequential([keras.Input((16,)), *dense])
-    model.predict(regression()[0], verbose=0)
+    model.predict(_regression()[0], verbose=0)
     return model
 
 
-@recipe(leaks=True, guarded=True)
 def fit_lstm(_state, _trial):
     """Embedding and LSTM: loops and branches, a graph for each. Gradient registry:
     17352 KiB for a tiny one."""
@@ -282,34 +232,31 @@ def fit_lstm(_state, _trial):
     return model
 
 
-@recipe(leaks=True, guarded=True)
 def fit_nested(_state, _trial):
     """Models within a model: a Sequential in a functional one. Gradient registry."""
     inputs = keras.Input((16,))
     inner = keras.Model(inputs, layers.Dense(8, "relu")(inputs))
     outer = keras.Input((16,))
-    merged = layers.Concatenate()([inner(outer), mlp()(outer), inner(outer)])
-    return trained(keras.Model(outer, layers.Dense(1)(merged)))
+    merged = layers.Concatenate()([inner(outer), _mlp()(outer), inner(outer)])
+    return _trained(keras.Model(outer, layers.Dense(1)(merged)))
 
 
-@recipe(leaks=True, guarded=True)
 def load_and_train(state, _trial):
     """A compiled model out of a .keras file, trained on. Gradient registry."""
     path = pathlib.Path(state["folder"]) / "trained.keras"
     if not path.exists():
-        trained(mlp()).save(path)
+        _trained(_mlp()).save(path)
     model = keras.saving.load_model(path)
-    model.fit(*regression(), epochs=1, verbose=0)
+    model.fit(*_regression(), epochs=1, verbose=0)
     return model
 
 
 # ---- something that lives on -----------------------------------------------------
 
 
-@recipe(leaks=True, guarded=True)
 def recompile(state, _trial):
     """One model, compiled and trained again and again. Gradient registry: 3636 KiB."""
-    trained(lasting(state, "model", mlp))
+    _trained(_lasting(state, "model", _mlp))
 
 
 def _base():
@@ -320,62 +267,57 @@ def _base():
     return base
 
 
-@recipe(leaks=True)
 def head_on_shared_base(state, _trial):
     """Transfer learning: one base, in each trial another head on its output. Gradient
     registry; and the base's last layer remembers the first of every head."""
-    base = lasting(state, "base", _base)
-    return trained(keras.Model(base.input, layers.Dense(1)(base.output)))
+    base = _lasting(state, "base", _base)
+    return _trained(keras.Model(base.input, layers.Dense(1)(base.output)))
 
 
-@recipe(leaks=True)
 def head_after_shared_base(state, _trial):
     """The same with the base called as a layer, so that it remembers every call.
     Gradient registry, and the nodes of the base."""
-    base = lasting(state, "base", _base)
+    base = _lasting(state, "base", _base)
     inputs = keras.Input((16,))
-    return trained(keras.Model(inputs, layers.Dense(1)(base(inputs))))
+    return _trained(keras.Model(inputs, layers.Dense(1)(base(inputs))))
 
 
-@recipe(leaks=True)
 def step_takes_model(state, _trial):
     """A tf.function that takes a model makes a trace for each, and the trace captures
     the weights. Living tf.function: 2053 KiB, the weights of a dead model."""
-    step = lasting(state, "step", lambda: tf.function(lambda m, x: m(x, training=True)))
-    model = mlp(FAT, 256)
+    step = _lasting(
+        state, "step", lambda: tf.function(lambda m, x: m(x, training=True))
+    )
+    model = _mlp(FAT, 256)
     step(model, tf.ones((4, 256)))
     return model
 
 
-@recipe(leaks=True, heap_kib=4096.0, users_own="routes")
 def concrete_kept(state, trial):
     """A concrete function of each model, kept by the user to be called: it holds the
     weights, 2015 KiB, and clear() says so."""
-    model = mlp(FAT, 256)
-    routes = lasting(state, "routes", dict)
+    model = _mlp(FAT, 256)
+    routes = _lasting(state, "routes", dict)
     signature = tf.TensorSpec((None, 256))
     routes[trial] = tf.function(model).get_concrete_function(signature)
     return model
 
 
-@recipe(leaks=True, heap_kib=512.0, users_own="tf.function")
 def retrace_scalar(state, trial):
     """A tf.function given a new Python number each time. It lives and may be called
     with any of them, so its traces stay, 329 KiB, and clear() says so."""
-    scale = lasting(state, "scale", lambda: tf.function(lambda x, n: x * n))
+    scale = _lasting(state, "scale", lambda: tf.function(lambda x, n: x * n))
     for k in range(5):
         scale(tf.ones(4), trial * 5 + k)
 
 
-@recipe(leaks=True, heap_kib=512.0, users_own="tf.function")
 def retrace_shape(state, trial):
     """The same for a new shape each time: 333 KiB."""
-    grow = lasting(state, "grow", lambda: tf.function(lambda x: tf.nn.softmax(x + x)))
+    grow = _lasting(state, "grow", lambda: tf.function(lambda x: tf.nn.softmax(x + x)))
     for k in range(5):
         grow(tf.ones((2, 1 + trial * 5 + k)))
 
 
-@recipe(leaks=True)
 def scalar_cache(_state, trial):
     """5000 new numbers in eager operations. Scalar cache: 3174 KiB."""
     x = tf.zeros(())
@@ -386,13 +328,11 @@ def scalar_cache(_state, trial):
 # ---- flat under the usual advice in this version, and to stay so with keraser ------
 
 
-@recipe()
 def build_loop(_state, _trial):
     """Built, never compiled. Kernel cache, which clear_session empties."""
-    return mlp(FAT, 256)
+    return _mlp(FAT, 256)
 
 
-@recipe()
 def build_functional(_state, _trial):
     """A functional model with BatchNormalization, never compiled. Kernel cache."""
     x = inputs = keras.Input((256,))
@@ -401,55 +341,48 @@ def build_functional(_state, _trial):
     return keras.Model(inputs, layers.Dense(1)(x))
 
 
-@recipe()
 def fit_eager(_state, _trial):
     """run_eagerly=True makes no graph. Kernel cache."""
-    return trained(mlp(), run_eagerly=True)
+    return _trained(_mlp(), run_eagerly=True)
 
 
-@recipe()
 def clone_loop(state, _trial):
     """Clones of a living model. Kernel cache."""
-    original = lasting(state, "original", mlp)
+    original = _lasting(state, "original", _mlp)
     return keras.models.clone_model(original)
 
 
-@recipe()
 def load_model_loop(state, _trial):
     """A server that swaps its model. Kernel cache."""
     path = pathlib.Path(state["folder"]) / "served.keras"
     if not path.exists():
-        mlp().save(path)
+        _mlp().save(path)
     model = keras.saving.load_model(path)
-    model.predict(regression()[0], verbose=0)
+    model.predict(_regression()[0], verbose=0)
     return model
 
 
-@recipe()
 def train_on_batch(state, _trial):
     """One model trained by batches. Nothing."""
-    model = lasting(state, "model", lambda: trained(mlp()))
+    model = _lasting(state, "model", lambda: _trained(_mlp()))
     for _ in range(10):
-        model.train_on_batch(*regression())
+        model.train_on_batch(*_regression())
 
 
-@recipe()
 def new_tf_function(_state, _trial):
     """A tf.function made, traced and dropped. Nothing."""
     for _ in range(5):
         tf.function(lambda x: tf.reduce_sum(x) * 2.0)(tf.ones(4))
 
 
-@recipe()
 def cycle(_state, _trial):
     """A model in a cycle with an object of the user's own waits for the collector."""
-    model = mlp()
+    model = _mlp()
     model.owner = type("Owner", (), {})()
     model.owner.model = model
     return model
 
 
-@recipe()
 def from_generator(_state, _trial):
     """A generator data set and the 1 MiB its generator closes over. Default graph."""
     rows = np.ones((256, 1024), "f4")
@@ -460,18 +393,16 @@ def from_generator(_state, _trial):
         pass
 
 
-@recipe()
 def py_function_eager(_state, _trial):
     """A py_function that closes over the model. Default graph: the whole model."""
-    model = mlp(FAT, 256)
+    model = _mlp(FAT, 256)
     tf.py_function(lambda x: model(x), [tf.ones((4, 256))], tf.float32)
     return model
 
 
-@recipe()
 def map_closes_model(_state, _trial):
     """A data set whose map calls the model in a py_function. Default graph."""
-    model = mlp(FAT, 256)
+    model = _mlp(FAT, 256)
 
     def score(_):
         return tf.py_function(lambda: model(tf.ones((1, 256)))[0], [], tf.float32)

@@ -38,20 +38,23 @@ class KerasTensorFlow:
 
     def plan(self, box: list[Any]) -> Plan:
         plan = model.plan_model(box)
-        plan.extra.entries.update(registry.entries_of_model(plan.extra))
-        for entry in plan.extra.entries.values():
-            plan.seeds.append(entry)
-            plan.groups[-1].append(entry)
         plan.seeds.extend(plan.extra.node_lists)
-        return plan
+        return _with_entries(plan, registry.entries_of_model(plan.extra))
 
     def plan_session(self) -> Plan:
         plan = Plan(name="session", kind="all models", extra=model.Extra())
-        plan.extra.entries.update(registry.entries())
-        for entry in plan.extra.entries.values():
-            plan.seeds.append(entry)
-            plan.groups[-1].append(entry)
-        return plan
+        return _with_entries(plan, registry.entries())
+
+    def settle(self, plan: Plan, owned: Any) -> bool:
+        """Takes back the entries that must stay; True if there were any."""
+        functions = RuntimeFunctions(owned)
+        living = registry.find_living(plan.extra, owned, functions)
+        for name in living:
+            entry = plan.extra.entries.pop(name)
+            plan.extra.living_entries.append(entry)
+            for starts in (plan.seeds, plan.groups[-1]):
+                starts[:] = [start for start in starts if start is not entry]
+        return bool(living)
 
     def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool:
         return traces.add_traces_of(plan, box)
@@ -67,12 +70,11 @@ class KerasTensorFlow:
 
     def sever(self, plan: Plan, owned: Any, box: list[Any] | None) -> list[Reset]:
         """Cuts what the process itself keeps of the model; `box` None for a session."""
-        functions = RuntimeFunctions(owned)
-        resets = registry.drop_dead(plan.extra, owned, functions)
+        resets = registry.drop_dead(plan.extra)
         if box is not None:
             resets += traces.evict(plan.extra, owned)
             resets += nodes.forget_dead_nodes(plan.extra, owned)
-        return resets + caches.drop_python_functions(functions)
+        return resets + caches.drop_python_functions(RuntimeFunctions(owned))
 
     def flush_caches(self) -> list[Reset]:
         return caches.flush()
@@ -103,3 +105,10 @@ class KerasTensorFlow:
 
     def guard_is_on(self) -> bool:
         return guard.is_on()
+
+
+def _with_entries(plan: Plan, entries: dict[str, Any]) -> Plan:
+    plan.extra.entries.update(entries)
+    plan.seeds.extend(entries.values())
+    plan.groups[-1].extend(entries.values())
+    return plan

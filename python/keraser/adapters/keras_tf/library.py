@@ -35,6 +35,7 @@ class RuntimeFunctions:
 
     def _read_names(self) -> frozenset[str]:
         from tensorflow.python.eager import context
+        from tensorflow.python.framework import errors
 
         if context.context_safe() is None:
             return frozenset()
@@ -43,7 +44,10 @@ class RuntimeFunctions:
         for name in set(_read) - living:
             del _read[name]
         for name in living - self._dying - set(_read):
-            body = eager.get_function_def(name).SerializeToString()
+            try:
+                body = eager.get_function_def(name).SerializeToString()
+            except errors.NotFoundError:
+                continue  # another thread has dropped it since it was listed
             _read[name] = frozenset(map(_text, _NAMES.findall(body)))
         return frozenset().union(*(_read.get(n, ()) for n in living - self._dying))
 

@@ -32,7 +32,8 @@ class Extra:
     Attributes:
         handles: ids of the resource handles of the model's variables.
         graphs: ids of the graphs of the functions that the trainer built.
-        entries: name -> entry of the gradient registry, of this model.
+        entries: name -> entry of the gradient registry, to be dropped.
+        living_entries: entries that came into question, but something needs them.
         node_lists: the lists of nodes of the model's operations.
         operations: those operations, in the order of `node_lists`.
         traces: (function cache, context, function type, concrete function).
@@ -42,13 +43,20 @@ class Extra:
     handles: set[int] = field(default_factory=set)
     graphs: set[int] = field(default_factory=set)
     entries: dict[str, Any] = field(default_factory=dict)
+    living_entries: list[Any] = field(default_factory=list)
     node_lists: list[Any] = field(default_factory=list)
     operations: list[Any] = field(default_factory=list)
     traces: list[list[Any]] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
 
     def containers(self) -> list[Any]:
-        return [self.entries, self.node_lists, self.operations, *self.traces]
+        return [
+            self.entries,
+            self.living_entries,
+            self.node_lists,
+            self.operations,
+            *self.traces,
+        ]
 
 
 def is_model(value: Any) -> bool:

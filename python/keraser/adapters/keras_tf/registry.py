@@ -114,33 +114,37 @@ def _belongs(graph: Any, extra: Any) -> bool:
     return False
 
 
-def drop_dead(extra: Any, owned: Any, functions: RuntimeFunctions) -> list[Reset]:
-    """Drops the dead ones of a plan's entries and defuses the rest."""
-    from tensorflow.python.framework import ops
-
-    registered = ops.gradient_registry._registry
-    dropped, defused, captures = [], 0, 0
-    graphs: dict[int, Any] = {}
+def find_living(extra: Any, owned: Any, functions: RuntimeFunctions) -> list[str]:
+    """Names of those of a plan's entries that must stay registered."""
+    living = []
     for name, entry in extra.entries.items():
         graph = find_graph(name, entry)
         known = name in _graphs
         dead = known and (graph is None or graph in owned)
-        if dead and not functions.name(name):
-            registered.pop(name, None)
-            _graphs.pop(name, None)
-            dropped.append(name)
-            if graph is not None:
-                graphs[id(graph)] = graph
-        else:
-            defused += defuse(entry)
-    captures = sum(len(graph.captures) for graph in graphs.values())
-    return _describe(dropped, list(graphs.values()), captures, defused)
+        if not dead or functions.name(name):
+            living.append(name)
+    return living
 
 
-def _describe(
-    dropped: list[str], graphs: list[Any], captures: int, defused: int
-) -> list[Reset]:
+def drop_dead(extra: Any) -> list[Reset]:
+    """Drops a plan's entries, which are dead; defuses those that were found alive."""
+    from tensorflow.python.framework import ops
+
+    registered = ops.gradient_registry._registry
+    graphs: dict[int, Any] = {}
+    for name, entry in extra.entries.items():
+        graph = find_graph(name, entry)
+        if graph is not None:
+            graphs[id(graph)] = graph
+        registered.pop(name, None)
+        _graphs.pop(name, None)
+    defused = sum(defuse(entry) for entry in extra.living_entries)
+    return _describe(list(extra.entries), list(graphs.values()), defused)
+
+
+def _describe(dropped: list[str], graphs: list[Any], defused: int) -> list[Reset]:
     resets = []
+    captures = sum(len(graph.captures) for graph in graphs)
     if dropped:
         named = f", {graphs[0].name!r} among them" if graphs else ""
         resets.append(

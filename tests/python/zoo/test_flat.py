@@ -1,0 +1,74 @@
+"""Loops over models leave nothing behind, where the usual advice leaves megabytes."""
+
+import re
+
+import pytest
+from catalogue import RECIPES
+
+pytestmark = pytest.mark.own_process
+
+TRIALS = 3
+#: A few trials see a little of what fills up once; a variable's kernel alone is 35 KiB.
+FEW_TRIALS_KIB = 16
+COUNTS = ("objects", "graphs", "handles", "functions")
+
+FREED = [name for name, facts in RECIPES.items() if not facts.users_own]
+KEPT = [name for name, facts in RECIPES.items() if facts.users_own]
+LIVES_ON = ("recompile", "head_on_shared_base", "head_after_shared_base")
+
+
+def counts(figures):
+    return {name: figures[name] for name in COUNTS}
+
+
+@pytest.mark.parametrize("recipe", FREED)
+def test_clear_leaves_nothing_of_a_trial(zoo, recipe):
+    figures = zoo(recipe, "clear", TRIALS)
+
+    assert figures["receipt"]["cleared"], figures["receipt"]["kept"]
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
+
+
+@pytest.mark.parametrize("recipe", KEPT)
+def test_clear_names_what_the_users_own_code_keeps(zoo, recipe):
+    receipt = zoo(recipe, "clear", TRIALS)["receipt"]
+
+    told = [f"{kept['what']} {kept['holders']}" for kept in receipt["kept"]]
+    told += receipt["limits"]
+    assert re.search(RECIPES[recipe].users_own, "\n".join(told))
+
+
+@pytest.mark.parametrize("recipe", LIVES_ON)
+def test_clear_names_a_holder_of_all_that_lives_on(zoo, recipe):
+    receipt = zoo(recipe, "clear", 1)["receipt"]
+
+    assert receipt["kept"]
+    assert [kept["what"] for kept in receipt["kept"] if not kept["holders"]] == []
+
+
+@pytest.mark.parametrize(
+    "recipe", ["fit_loop", "fit_subclass", "custom_gradient_layer", "predict_silu"]
+)
+def test_guard_alone_keeps_no_python_object_of_a_dropped_model(zoo, recipe):
+    figures = zoo(recipe, "guard", TRIALS)
+
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+
+
+@pytest.mark.parametrize("recipe", ["fit_loop", "recompile"])
+def test_clear_leaves_nothing_under_guard_either(zoo, recipe):
+    figures = zoo(recipe, "guard+clear", TRIALS)
+
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
+
+
+@pytest.mark.parametrize("recipe", ["fit_sgd", "custom_gradient_layer"])
+def test_the_usual_advice_keeps_a_graph_and_its_weights_each_trial(zoo, recipe):
+    figures = zoo(recipe, "article", TRIALS)
+
+    assert figures["objects"] > 100
+    assert figures["graphs"] >= 1
+    assert figures["handles"] >= 4
+    assert figures["heap"] > 100 * 1024

@@ -1,0 +1,21 @@
+"""Models that live on do not notice that others are cleared."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.own_process
+
+BYSTANDERS = Path(__file__).with_name("bystanders.py")
+
+
+@pytest.mark.parametrize("guard", [[], ["--guard"]], ids=["", "guarded"])
+def test_live_models_compute_train_and_differentiate_as_if_nothing_was_cleared(guard):
+    command = [sys.executable, BYSTANDERS, "--rounds", "10", *guard]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "10 rounds, 3 models untouched" in done.stdout

@@ -1,0 +1,97 @@
+"""Every recipe, 30 trials, each in a process of its own; prints the table.
+
+SOAK_RECIPES="fit_loop fit_sgd" measures only these.
+"""
+
+import os
+import re
+
+import pytest
+from catalogue import RECIPES
+from flatness import HEAD, Process, as_row
+
+pytestmark = pytest.mark.own_process
+
+TRIALS = 30
+COUNTS = ("objects", "graphs", "handles", "functions")
+CHOSEN = os.environ.get("SOAK_RECIPES", "").split() or list(RECIPES)
+
+
+def those(what):
+    return [name for name in CHOSEN if what(RECIPES[name])]
+
+
+@pytest.fixture(scope="module")
+def table(pytestconfig):
+    """Prints rows past pytest's capture as they come."""
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    terminal.ensure_newline()
+    terminal.write_line(HEAD)
+    return terminal
+
+
+@pytest.fixture
+def measure(table):
+    """measure(recipe, arm) in a fresh process, and its row in the table."""
+    processes = []
+
+    def in_its_own_process(recipe, arm):
+        processes.append(Process(arm))
+        figures = processes[0].measure(recipe, TRIALS, full_size=True)
+        table.ensure_newline()
+        table.write_line(as_row(recipe, arm, figures))
+        return figures
+
+    yield in_its_own_process
+    for process in processes:
+        process.stop()
+
+
+def counts(figures):
+    return {name: figures[name] for name in COUNTS}
+
+
+@pytest.mark.parametrize("recipe", CHOSEN)
+def test_clear_leaves_nothing_or_names_what_the_user_keeps(measure, recipe):
+    facts = RECIPES[recipe]
+    figures = measure(recipe, "clear")
+
+    assert figures["heap"] / 1024 <= facts.heap_kib
+    if facts.users_own:
+        told = str(figures["receipt"]["kept"]) + str(figures["receipt"]["limits"])
+        assert re.search(facts.users_own, told)
+    else:
+        assert figures["receipt"]["cleared"], figures["receipt"]["kept"]
+        assert counts(figures) == dict.fromkeys(COUNTS, 0)
+
+
+@pytest.mark.parametrize("recipe", those(lambda facts: facts.leaks))
+def test_the_usual_advice_is_seen_to_leak(measure, recipe):
+    figures = measure(recipe, "article")
+
+    assert figures["heap"] / 1024 > 100
+    if recipe != "scalar_cache":  # whose entries no collector tracks
+        assert figures["objects"] > 0
+
+
+@pytest.mark.parametrize("recipe", those(lambda facts: not facts.leaks))
+def test_the_usual_advice_is_enough_in_this_version(measure, recipe):
+    figures = measure(recipe, "article")
+
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+    assert figures["heap"] / 1024 <= 16
+
+
+@pytest.mark.parametrize("recipe", those(lambda facts: facts.guarded))
+def test_guard_alone_keeps_no_python_object_of_a_dropped_model(measure, recipe):
+    figures = measure(recipe, "guard")
+
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+
+
+@pytest.mark.parametrize("recipe", those(lambda facts: facts.guarded))
+def test_guard_with_the_usual_advice_gives_back_the_heap_too(measure, recipe):
+    figures = measure(recipe, "guard+article")
+
+    assert counts(figures) == dict.fromkeys(COUNTS, 0)
+    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib
