@@ -177,9 +177,9 @@ PyDoc_STRVAR(owned_doc,
              "the object in the list `given`: variables of functions running on this\n"
              "thread, and entries of the dicts in `namespaces`.");
 PyDoc_STRVAR(outside_doc,
-             "outside($self, object, /)\n--\n\n"
+             "outside($self, thing, /)\n--\n\n"
              "References to a visited object that the walk does not explain.");
-PyDoc_STRVAR(instances_doc, "instances($self, type, /)\n--\n\n"
+PyDoc_STRVAR(instances_doc, "instances($self, kind, /)\n--\n\n"
                             "The owned, tracked objects of a type, as a new list.");
 PyDoc_STRVAR(release_doc,
              "release($self, /)\n--\n\n"

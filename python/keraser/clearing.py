@@ -140,6 +140,7 @@ class _Call:
         self.started = time.perf_counter()
         self.settings = adapter.settings()
         self.figures = self._figures()
+        self.ways_out: list[str] = []
 
     def _figures(self) -> dict[str, int | None]:
         return {
@@ -163,7 +164,7 @@ class _Call:
         return self._cut_and_free(plan, owned, box, kept)
 
     def _refuse_while_running(self, box: list[Any]) -> None:
-        running = self.adapter.running(_core.variables(box), box)
+        running = self.adapter.running(_core.variables(box))
         if running:
             raise StillHeldError(
                 f"model {box[0].name!r} is running {running}; clear it when that has "
@@ -229,15 +230,23 @@ class _Call:
             return []
         ours = [targets, model, plan.seeds, *plan.groups, *plan.containers()]
         paths = _core.holders(targets, owned, ours, HOLDER_LIMIT)
-        kept = []
-        if model:
+        if model:  # it stays whole: its parts need no reason of their own
             others = [path for path in paths[0] if not _is_given(path)]
-            kept.append(Kept(f"model {plan.name!r}", 0, _names(others, model[0])))
-            return kept  # the whole model stays: its parts need no reason of their own
+            self._find_ways_out(others)
+            return [Kept(f"model {plan.name!r}", 0, _names(others, model[0]))]
+        kept = []
         for index, found, part in zip(parts, paths, targets, strict=True):
+            self._find_ways_out(found[:1])
             size = plan.part_bytes[index]
             kept.append(Kept(plan.part_names[index], size, _names(found[:1], part)))
         return _merge(kept)
+
+    def _find_ways_out(self, paths: list[list[Any]]) -> None:
+        """Remembers what the user can do about these holders."""
+        for path in paths:
+            way_out = self.adapter.way_out(path)
+            if way_out is not None and way_out not in self.ways_out:
+                self.ways_out.append(way_out)
 
     # ---- all models -----------------------------------------------------------
 
@@ -266,6 +275,7 @@ class _Call:
         paths = _core.holders(models, owned, [models], HOLDER_LIMIT)
         kept = []
         for model, found in zip(models, paths, strict=True):
+            self._find_ways_out(found)
             size = sum(self.adapter.plan([model]).part_bytes)
             kept.append(Kept(f"model {model.name!r}", size, _names(found, model)))
         return kept
@@ -304,7 +314,7 @@ class _Call:
             kept=(*kept, *ledger.survivors),
             resets=tuple(resets),
             settings=settings,
-            limits=tuple(limits),
+            limits=(*limits, *self.ways_out),
             seconds=time.perf_counter() - self.started,
         )
 

@@ -18,7 +18,7 @@ class ClearedModel:
     def __getattr__(self, name: str) -> NoReturn:
         raise ClearedModelError(_message(self, f"has no {name!r}"))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise ClearedModelError(_message(self, "cannot be called"))
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 import gc
 import random
+import sys
 
 import pytest
 from keraser import _core
@@ -87,7 +88,7 @@ def test_the_walk_never_goes_through_modules_or_classes():
     found = owned(box, ours=[box])
     assert gc not in found
     assert Thing not in found
-    assert found.visited < 3000
+    assert found.visited < len(sys.modules) + 100
 
 
 def test_a_class_made_inside_a_function_goes_with_its_instances():
@@ -158,7 +159,7 @@ def test_a_resurrecting_finalizer_keeps_its_objects_whole():
     found.release()
     assert len(saved) == 1
     assert saved[0].parts[0].me is saved[0].parts[0]
-    Lazarus.__del__ = lambda self: None
+    del Lazarus.__del__
 
 
 def test_release_works_once():
@@ -171,8 +172,6 @@ def test_release_works_once():
 def test_an_abandoned_walk_lets_go_of_its_references():
     box = [Thing(Thing())]
     part = box[0].parts[0]
-    import sys
-
     before = sys.getrefcount(part)
     found = owned(box, ours=[box])
     assert sys.getrefcount(part) >= before
@@ -199,7 +198,7 @@ def test_an_object_the_walk_did_not_visit_is_a_key_error():
         owned([Thing()]).outside(Thing())
 
 
-def _make(random_, kind, parts):
+def _make(kind, parts):
     if kind == "list":
         return list(parts)
     if kind == "dict":
@@ -217,7 +216,7 @@ def _random_graph(random_):
         (random_.randrange(len(nodes)), random_.randrange(len(nodes)))
         for _ in range(random_.randrange(3 * len(nodes)))
     ]
-    made = [_make(random_, random_.choice(kinds), [node]) for node in nodes]
+    made = [_make(random_.choice(kinds), [node]) for node in nodes]
     for source, target in edges:
         nodes[source].append(made[target])
     return made, nodes, edges

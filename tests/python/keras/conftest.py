@@ -7,4 +7,3 @@ import pytest
 @pytest.fixture(autouse=True)
 def _no_guard():
     keraser.guard().undo()
-    yield

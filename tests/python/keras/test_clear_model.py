@@ -185,7 +185,7 @@ def test_a_model_trained_by_a_function_of_the_user_goes_with_it():
 def test_the_name_is_bound_to_a_shell_that_says_what_happened():
     model = trained()
     keraser.clear(model)
-    with pytest.raises(keraser.ClearedModelError, match="test_clear_model.py"):
+    with pytest.raises(keraser.ClearedModelError, match=r"test_clear_model\.py"):
         model.fit(X, Y)
     with pytest.raises(keraser.ClearedModelError, match="cannot be called"):
         model(X)

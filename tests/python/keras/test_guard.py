@@ -210,9 +210,9 @@ def test_clear_works_under_the_guard():
 
 def test_the_registry_still_refuses_a_name_taken_twice():
     name = "KeraserTestTwice"
-    ops.gradient_registry.register(lambda op, g: g, name)
+    ops.gradient_registry.register(lambda _, g: g, name)
     with pytest.raises(KeyError, match="Registering two"):
-        ops.gradient_registry.register(lambda op, g: g, name)
+        ops.gradient_registry.register(lambda _, g: g, name)
     del ops.gradient_registry._registry[name]
     with pytest.raises(LookupError):
         ops.gradient_registry.lookup(name)

@@ -44,7 +44,7 @@ def test_clear_from_a_callback_inside_fit_is_refused():
     errors = []
 
     class Clearing(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
+        def on_train_batch_end(self, *_, **__):
             try:
                 keraser.clear(self.model)
             except keraser.StillHeldError as error:
@@ -62,7 +62,7 @@ def test_a_model_that_another_thread_trains_is_refused():
     inside, go_on = threading.Event(), threading.Event()
 
     class Waiting(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
+        def on_train_begin(self, *_, **__):
             inside.set()
             go_on.wait()
 
@@ -86,7 +86,7 @@ def test_other_models_may_be_cleared_while_one_is_trained():
     receipts = []
 
     class Clearing(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
+        def on_train_batch_end(self, *_, **__):
             receipts.append(keraser.clear(trained(4)))
 
     live.fit(X, Y, verbose=0, batch_size=16, callbacks=[Clearing()])

@@ -1,7 +1,7 @@
 """Keras 3 on TensorFlow. This file is the table of contents; one file a holder.
 
 `model` lists what a model consists of · `registry` is TensorFlow's gradient registry,
-`guard` its cure in advance · `library` the functions of TensorFlow's runtime ·
+`guard` its cure in advance · `library` functions of TensorFlow's runtime ·
 `traces` what living tf.functions remember · `nodes` the layer graph that shared layers
 keep · `caches` TensorFlow's caches · `session` Keras' own state and the user's settings.
 """
@@ -15,6 +15,7 @@ from keraser.adapters.keras_tf import (
     caches,
     guard,
     health,
+    holding,
     model,
     nodes,
     registry,
@@ -33,7 +34,7 @@ class KerasTensorFlow:
     def is_model(self, value: Any) -> bool:
         return model.is_model(value)
 
-    def running(self, rows: list[tuple], box: list[Any]) -> str | None:
+    def running(self, rows: list[tuple]) -> str | None:
         return model.running_method(rows)
 
     def plan(self, box: list[Any]) -> Plan:
@@ -93,6 +94,9 @@ class KerasTensorFlow:
 
     def limits(self, plan: Plan) -> list[str]:
         return list(plan.extra.limits)
+
+    def way_out(self, path: list[Any]) -> str | None:
+        return holding.way_out(path)
 
     def findings(self) -> list[tuple[str, bool, str]]:
         return health.findings()

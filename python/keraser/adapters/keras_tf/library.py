@@ -2,7 +2,7 @@
 
 A function body (FunctionDef) names custom gradients and Python functions by text only:
 `CustomGradient-12`, `pyfunc_3`. Whoever drops the object behind such a name has to know
-that no living body names it. Bodies never change, so each is read once: about 25 us each.
+that no living body names it. Bodies never change, so each is read once.
 """
 
 from __future__ import annotations

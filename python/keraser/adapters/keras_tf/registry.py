@@ -1,9 +1,9 @@
 """TensorFlow's gradient registry: the holder behind nearly every leaking loop.
 
 Tracing a `tf.custom_gradient` inside a graph registers a closure for ever, as
-`CustomGradient-<uid>`. The closure's `result` cell holds tensors of the graph, the graph
-its captures, and those every weight and optimizer slot. Keras' optimizers do it in each
-`fit`, by `ReplicaContext.all_reduce` (tensorflow issues 27492 and 97697).
+`CustomGradient-<uid>`. The closure's `result` cell holds tensors of the graph, the
+graph its captures, and those every weight and optimizer slot. Keras' optimizers do it
+in each `fit`, by `ReplicaContext.all_reduce` (tensorflow issues 27492 and 97697).
 
 An entry is dead when its graph belongs to nothing but what is being cleared, and no
 function of the runtime names it. Only dead entries are dropped: without its entry a
@@ -38,7 +38,7 @@ def entries() -> dict[str, Any]:
 
 
 def entries_of_model(extra: Any) -> dict[str, Any]:
-    """Those whose graph captures a variable of the model or is one of its functions'."""
+    """Those whose graph captures a variable of the model, or is of its functions."""
     return {
         name: entry
         for name, entry in entries().items()
@@ -169,8 +169,8 @@ def _describe(dropped: list[str], graphs: list[Any], defused: int) -> list[Reset
 def defuse(entry: dict[str, Any]) -> bool:
     """Empties the `result` cell of a living entry; True if it held anything.
 
-    `tape_grad_fn` asks `result` only for its structure, so plain tensors may be replaced
-    by numbers; composite ones (IndexedSlices, RaggedTensor) may not.
+    `tape_grad_fn` asks `result` only for its structure, so plain tensors may be
+    replaced by numbers; composite ones (IndexedSlices, RaggedTensor) may not.
     """
     from tensorflow import nest
     from tensorflow.python.framework.composite_tensor import CompositeTensor

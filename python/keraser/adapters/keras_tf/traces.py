@@ -2,8 +2,8 @@
 
 A tf.function that takes a model as argument makes a trace for each model, and keeps it,
 with the model's weights captured, when the model is dead. The trace is keyed by a weak
-reference to the model, so once the model is gone no call can come to it: such traces may
-be evicted. A trace that merely captures the weights may still be called; it is left.
+reference to the model, so once the model is gone no call can come to it: such traces
+may be evicted. A trace that merely captures the weights may still be called: it stays.
 """
 
 from __future__ import annotations
