@@ -1,6 +1,6 @@
 """What keraser.clear(model) costs, beside the usual way to drop a model.
 
-    ./dev bench clear        or        python bench/clear.py [--rounds 9] [--json]
+    ./dev bench clear        or        python bench/clear.py [--rounds 7] [--json]
 
 Both ways run in one process, in turn (usual, keraser, usual, ...), each on a model of
 its own that was made just before.
@@ -233,7 +233,7 @@ def shown(value):
 
 def main():
     parser = argparse.ArgumentParser(description="What keraser.clear(model) costs.")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds a row (9)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds a row (7)")
     parser.add_argument("--json", action="store_true", help="times in seconds as JSON")
     parser.add_argument("--call", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args()

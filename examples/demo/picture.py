@@ -1,7 +1,6 @@
 """The picture of the sweep, as SVG and PNG, fit for light and dark pages."""
 
 import matplotlib
-from keraser.receipt import format_bytes
 
 matplotlib.use("Agg")
 
@@ -28,9 +27,11 @@ def draw(arms, title, folder):
     Returns the paths of the files written: folder/sweep.svg and folder/sweep.png.
     """
     with matplotlib.rc_context(SETTINGS):
-        figure, axes = pyplot.subplots(figsize=(8, 4.2), layout="constrained")
+        figure, axes = pyplot.subplots(figsize=(8, 4.2))
+        figure.subplots_adjust(left=0.1, right=0.8, top=0.86, bottom=0.13)
+        figure.text(0.012, 0.935, title, fontsize=12.5)
         ends = {way: _curve(axes, way, reports) for way, reports in arms.items()}
-        _frame(axes, title, max(len(reports) for reports in arms.values()))
+        _frame(axes, max(len(reports) for reports in arms.values()))
         _labels(axes, ends)
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / "sweep.svg", folder / "sweep.png"]
@@ -48,14 +49,12 @@ def _curve(axes, way, reports):
     return trials[-1], rss[-1]
 
 
-def _frame(axes, title, trials):
-    axes.set_title(title, loc="left", fontsize=13, pad=14)
+def _frame(axes, trials):
     axes.set_xlabel("trial")
-    axes.set_ylabel("resident memory")
+    axes.set_ylabel("resident memory, MiB")
     axes.set_ylim(bottom=0)
-    axes.set_xticks(range(1, trials + 1))
-    axes.yaxis.set_major_locator(pyplot.MultipleLocator(256))
-    axes.yaxis.set_major_formatter(lambda mib, _: format_bytes(mib * MIB))
+    axes.xaxis.set_major_locator(pyplot.MaxNLocator(min(trials, 15), integer=True))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", color=INK, alpha=0.2)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
@@ -63,13 +62,14 @@ def _frame(axes, title, trials):
 
 def _labels(axes, ends):
     """Names each curve beside its end, moved apart where curves end together."""
-    gap = 0.065 * axes.get_ylim()[1]
-    free_from = float("-inf")
-    for way, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
-        y = max(y, free_from)
-        free_from = y + gap
+    line = 0.055 * axes.get_ylim()[1]
+    free_below = float("inf")
+    for way, (x, y) in sorted(ends.items(), key=lambda item: -item[1][1]):
+        half = line * (1 + way.long.count(";")) / 2
+        y = min(y, free_below - half)
+        free_below = y - half - line / 3
         axes.annotate(
-            way.long,
+            way.long.replace("; ", "\n"),
             (x, y),
             xytext=(10, 0),
             textcoords="offset points",

@@ -157,6 +157,6 @@ def title(results):
     """The picture's title: what is seen in it."""
     advice, ours = (results[way].slopes["rss"] for way in (ways.ADVICE, ways.KERASER))
     return (
-        f"Each trial leaves {format_bytes(advice.per_trial)} behind after "
-        f"clear_session(), {format_bytes(ours.per_trial)} after keraser.clear()"
+        f"Each trial leaves {advice.per_trial / 2**20:.1f} MiB behind after "
+        f"clear_session(), {ours.per_trial / 2**20:.1f} MiB after keraser.clear()"
     )

@@ -142,7 +142,7 @@ def prepare(arm, freeze):
         keraser.guard()
     for trial in range(2):
         keraser.clear(fit_loop({}, trial))
-    gc.collect()
+        take_figures()
     if freeze:
         gc.freeze()
 

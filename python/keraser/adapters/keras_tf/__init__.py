@@ -2,8 +2,9 @@
 
 `model` lists what a model consists of · `registry` is TensorFlow's gradient registry,
 `guard` its cure in advance · `library` functions of TensorFlow's runtime ·
-`traces` what living tf.functions remember · `nodes` the layer graph that shared layers
-keep · `caches` TensorFlow's caches · `session` Keras' own state and the user's settings.
+`traces` what living tf.functions remember · `nodes` the layer graph that shared
+layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
+`holding` what is left to the user, and the way out · `health` what doctor() says.
 """
 
 from __future__ import annotations
