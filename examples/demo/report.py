@@ -13,27 +13,25 @@ CHART_WIDTH = 72
 REGISTRY = "gradient_registry"
 
 ROWS = (
-    ("RSS per trial", "rss"),
-    ("in use in TensorFlow's pool", "pool"),
-    ("in use in the C heap", "heap"),
-    ("Python objects per trial", "objects"),
+    ("resident\nmemory", "rss"),
+    ("in TF's\npool", "pool"),
+    ("in the\nC heap", "heap"),
+    ("Python\nobjects", "objects"),
 )
 
 
 def show_table(console, results, trials):
     """Growth per trial, one column an arm, with the 95 % interval below each figure."""
     console.print("Growth per trial", style="bold")
-    table = Table(box=HORIZONTALS, show_lines=True)
-    table.add_column("")
+    table = Table(box=HORIZONTALS, show_lines=True, pad_edge=False)
+    table.add_column("", no_wrap=True)
     for way in results:
         heading = way.short.replace("_", "_\n").replace(".", ".\n")
         table.add_column(Text(heading, way.colour), justify="right", no_wrap=True)
     for label, figure in ROWS:
         cells = [cell(result.slopes[figure], figure) for result in results.values()]
         table.add_row(label, *cells)
-    table.add_row(
-        "time to drop a model", *(drop_time(w, r) for w, r in results.items())
-    )
+    table.add_row("time to\ndrop it", *(drop_time(w, r) for w, r in results.items()))
     console.print(table)
     console.print(
         f"Median of all pairs' slopes (Theil-Sen) and its 95 % interval, over trials "
@@ -56,7 +54,8 @@ def cell(slope, figure):
         f"{value / scale:,.{digits}f}"
         for value in (slope.per_trial, slope.low, slope.high)
     )
-    return f"{middle}{unit}\n[dim]{low} .. {high}[/dim]"
+    interval = "exactly" if slope.low == slope.high else f"{low} .. {high}"
+    return f"{middle}{unit}\n[dim]{interval}[/dim]"
 
 
 def byte_unit(slope):
