@@ -90,3 +90,8 @@ int krs_variable_is_argument(const krs_variable *variable) {
     arguments += (code->co_flags & CO_VARKEYWORDS) != 0;
     return variable->slot < arguments;
 }
+
+int krs_variable_is_under(const krs_variable *variable, PyObject *path) {
+    return PyUnicode_Tailmatch(variable->code->co_filename, path, 0, PY_SSIZE_T_MAX,
+                               -1) == 1;
+}

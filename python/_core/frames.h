@@ -26,6 +26,10 @@ int krs_frames_line(const krs_variable *variable);
 /* 1 for an argument of its function. */
 int krs_variable_is_argument(const krs_variable *variable);
 
+/* 1 for a variable of a function whose file's name starts with `path`, a str. Makes no
+ * object: a name that is not UTF-8 costs no exception, so no collection either. */
+int krs_variable_is_under(const krs_variable *variable, PyObject *path);
+
 /* The variable's name, borrowed. */
 PyObject *krs_frames_name(const krs_variable *variable);
 

@@ -8,23 +8,13 @@
 
 typedef struct {
     krs_heap_graph *heap;
-    const char *own_path;
-    size_t own_length;
+    PyObject *own_path;
 } krs_frame_reader;
-
-static int is_own(const krs_frame_reader *reader, const krs_variable *variable) {
-    const char *file = PyUnicode_AsUTF8(variable->code->co_filename);
-    if (file == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    return strncmp(file, reader->own_path, reader->own_length) == 0;
-}
 
 static int keep_variable(const krs_variable *variable, void *context) {
     krs_frame_reader *reader = context;
     krs_heap_graph *heap = reader->heap;
-    if (is_own(reader, variable))
+    if (krs_variable_is_under(variable, reader->own_path))
         return 0;
     if (heap->variable_count == heap->variable_room) {
         size_t room = heap->variable_room ? heap->variable_room * 2 : 256;
@@ -112,10 +102,10 @@ static krs_status find_unexplained(krs_heap_graph *heap) {
     return KRS_OK;
 }
 
-krs_status krs_heap_graph_read(krs_heap_graph *heap, const char *own_path) {
+krs_status krs_heap_graph_read(krs_heap_graph *heap, PyObject *own_path) {
     memset(heap, 0, sizeof *heap);
     krs_enumeration way = krs_enumerate_choose();
-    krs_frame_reader reader = {heap, own_path, strlen(own_path)};
+    krs_frame_reader reader = {heap, own_path};
     krs_node modules;
     krs_status status = krs_graph_new(&heap->graph);
     if (status == KRS_OK)

@@ -18,7 +18,7 @@ typedef struct {
  * Addresses are good until Python code runs or an object dies. On failure, and at the
  * end, krs_heap_graph_clear(). KRS_INVALID with a Python exception set when the
  * enumeration failed. */
-krs_status krs_heap_graph_read(krs_heap_graph *heap, const char *own_path);
+krs_status krs_heap_graph_read(krs_heap_graph *heap, PyObject *own_path);
 void krs_heap_graph_clear(krs_heap_graph *heap);
 
 /* 1 for a node that stands for a frame and not for an object. */

@@ -32,7 +32,7 @@ static krs_status bar_all(krs_holders *holders, const krs_walk *walk, PyObject *
 }
 
 static krs_status find_paths(krs_holders *holders, const krs_walk *walk, PyObject *ours,
-                             const char *own_path) {
+                             PyObject *own_path) {
     krs_status status = krs_heap_graph_read(&holders->heap, own_path);
     if (status != KRS_OK)
         return status;
@@ -137,8 +137,8 @@ PyObject *krs_py_holders(PyObject *module, PyObject *arguments) {
         return NULL;
     krs_holders holders = {0};
     int was_enabled = PyGC_Disable();
-    krs_status status = find_paths(&holders, &((krs_owned *)owned)->walk, ours,
-                                   PyUnicode_AsUTF8(state->own_path));
+    krs_status status =
+        find_paths(&holders, &((krs_owned *)owned)->walk, ours, state->own_path);
     PyObject *rows = NULL;
     if (status == KRS_OK)
         rows = answer(&holders, targets, limit);

@@ -71,10 +71,12 @@ static int module_exec(PyObject *module) {
     if (take_from_gc(state) < 0)
         return -1;
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
+    state->local_mark = PyUnicode_FromString(".<locals>.");
     state->own_path = PyUnicode_FromString("\x01"); /* no file is under it */
     PyObject *owned = PyType_FromModuleAndSpec(module, &krs_owned_spec, NULL);
     state->owned_type = (PyTypeObject *)owned;
-    if (state->sizeof_name == NULL || state->own_path == NULL || owned == NULL)
+    if (state->sizeof_name == NULL || state->local_mark == NULL ||
+        state->own_path == NULL || owned == NULL)
         return -1;
     if (PyModule_AddType(module, state->owned_type) < 0)
         return -1;
@@ -95,6 +97,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->gc_collect);
     Py_CLEAR(state->gc_get_objects);
     Py_CLEAR(state->sizeof_name);
+    Py_CLEAR(state->local_mark);
     Py_CLEAR(state->own_path);
     return 0;
 }

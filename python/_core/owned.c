@@ -46,7 +46,8 @@ static PyObject *owned_new(PyTypeObject *type, PyObject *arguments,
         return NULL;
     krs_state *state = PyType_GetModuleState(type);
     start.sizeof_name = state->sizeof_name;
-    start.own_path = PyUnicode_AsUTF8(state->own_path);
+    start.local_mark = state->local_mark;
+    start.own_path = state->own_path;
     krs_owned *self = (krs_owned *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
@@ -134,6 +135,12 @@ static PyObject *owned_release(PyObject *self, PyObject *unused) {
     return alive == NULL ? NULL : Py_BuildValue("nN", collected, alive);
 }
 
+static PyObject *owned_forget(PyObject *self, PyObject *unused) {
+    (void)unused;
+    krs_walk_clear(&((krs_owned *)self)->walk);
+    Py_RETURN_NONE;
+}
+
 static PyObject *labels_tuple(const uint64_t figures[KRS_WALK_LABELS]) {
     PyObject *tuple = PyTuple_New(KRS_WALK_LABELS);
     for (Py_ssize_t i = 0; tuple != NULL && i < KRS_WALK_LABELS; i++) {
@@ -186,7 +193,11 @@ PyDoc_STRVAR(release_doc,
              "Lets everything go, collects it, returns (collected, still alive).\n\n"
              "Raises RuntimeError inside a running collection.");
 
+PyDoc_STRVAR(forget_doc, "forget($self, /)\n--\n\n"
+                         "Drops the references, so that another walk may be made.");
+
 static PyMethodDef owned_methods[] = {
+    {"forget", owned_forget, METH_NOARGS, forget_doc},
     {"outside", owned_outside, METH_O, outside_doc},
     {"instances", owned_instances, METH_O, instances_doc},
     {"release", owned_release, METH_NOARGS, release_doc},

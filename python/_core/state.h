@@ -10,6 +10,7 @@ typedef struct {
     PyObject *gc_collect;     /* gc.collect, as it was when keraser was imported */
     PyObject *gc_get_objects; /* gc.get_objects, likewise */
     PyObject *sizeof_name;    /* "__sizeof__", interned */
+    PyObject *local_mark;     /* ".<locals>." */
     PyObject *own_path;       /* str: folder of the package, with a slash at its end */
 } krs_state;
 

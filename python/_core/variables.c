@@ -5,9 +5,10 @@
 #include "state.h"
 
 typedef struct {
-    krs_graph *wanted;   /* node i is objects[i] */
+    krs_graph *wanted;
+    Py_ssize_t *index;   /* per node of it: where in `objects` it stands first */
     krs_variable *found; /* borrowed; valid while no Python code runs */
-    krs_node *which;     /* found[i] holds objects[which[i]] */
+    krs_node *which;     /* found[i] holds this node */
     size_t count, room;
 } krs_search;
 
@@ -55,12 +56,30 @@ static PyObject *answer(const krs_search *search) {
     for (size_t i = 0; list != NULL && i < search->count; i++) {
         PyObject *variable = krs_describe_variable(&search->found[i]);
         PyObject *row =
-            variable == NULL ? NULL : Py_BuildValue("IN", search->which[i], variable);
+            variable == NULL
+                ? NULL
+                : Py_BuildValue("nN", search->index[search->which[i]], variable);
         if (row == NULL || PyList_Append(list, row) < 0)
             Py_CLEAR(list);
         Py_XDECREF(row);
     }
     return list;
+}
+
+static krs_status want(krs_search *search, PyObject *objects) {
+    Py_ssize_t count = PyList_GET_SIZE(objects);
+    search->index = malloc(((size_t)count + 1) * sizeof *search->index);
+    if (search->index == NULL)
+        return KRS_NOMEM;
+    krs_status status = krs_graph_new(&search->wanted);
+    krs_node node;
+    for (Py_ssize_t i = 0; status == KRS_OK && i < count; i++) {
+        uint32_t next = krs_graph_node_count(search->wanted);
+        status = krs_graph_node(search->wanted, PyList_GET_ITEM(objects, i), &node);
+        if (status == KRS_OK && node == next)
+            search->index[node] = i;
+    }
+    return status;
 }
 
 PyObject *krs_py_variables(PyObject *module, PyObject *objects) {
@@ -70,10 +89,7 @@ PyObject *krs_py_variables(PyObject *module, PyObject *objects) {
         return NULL;
     }
     krs_search search = {0};
-    krs_status status = krs_graph_new(&search.wanted);
-    krs_node node;
-    for (Py_ssize_t i = 0; status == KRS_OK && i < PyList_GET_SIZE(objects); i++)
-        status = krs_graph_node(search.wanted, PyList_GET_ITEM(objects, i), &node);
+    krs_status status = want(&search, objects);
     int was_enabled = PyGC_Disable(); /* nothing may die while rows are made */
     if (status == KRS_OK && krs_frames_visit(search_variable, &search) < 0)
         status = KRS_NOMEM;
@@ -82,6 +98,7 @@ PyObject *krs_py_variables(PyObject *module, PyObject *objects) {
     if (was_enabled)
         PyGC_Enable();
     krs_graph_free(search.wanted);
+    free(search.index);
     free(search.found);
     free(search.which);
     return rows;

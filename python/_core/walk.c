@@ -17,23 +17,23 @@
 #include "references.h"
 #include "sizes.h"
 
-/* A class statement inside a function: "outer.<locals>.Net". */
-static int is_local_class(PyObject *object) {
+/* A class statement inside a function: "outer.<locals>.Net". The name may hold what is
+ * not UTF-8, so it is searched and not encoded: no exception object is made. */
+static int is_local_class(PyObject *object, PyObject *local_mark) {
     PyTypeObject *type = (PyTypeObject *)object;
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
         return 0;
     PyObject *name = ((PyHeapTypeObject *)type)->ht_qualname;
-    const char *text = name == NULL ? NULL : PyUnicode_AsUTF8(name);
-    if (text == NULL) {
+    Py_ssize_t at =
+        name == NULL ? -1 : PyUnicode_Find(name, local_mark, 0, PY_SSIZE_T_MAX, 1);
+    if (at == -2)
         PyErr_Clear();
-        return 0;
-    }
-    return strstr(text, ".<locals>.") != NULL;
+    return at >= 0;
 }
 
-static int is_barrier(PyObject *object) {
+static int is_barrier(PyObject *object, PyObject *local_mark) {
     if (PyType_Check(object))
-        return !is_local_class(object);
+        return !is_local_class(object, local_mark);
     return PyModule_Check(object) || PyCode_Check(object) || PyFrame_Check(object);
 }
 
@@ -78,7 +78,7 @@ static krs_status build(krs_walk *walk, const krs_walk_start *start,
     for (krs_node node = *barriers;
          status == KRS_OK && node < krs_graph_node_count(walk->graph); node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        if (is_barrier(object))
+        if (is_barrier(object, start->local_mark))
             continue;
         if (krs_references_read(object, &found) < 0)
             status = KRS_NOMEM;
@@ -136,16 +136,6 @@ static krs_status deduct_containers(const krs_deduction *deduction, PyObject *li
     return status;
 }
 
-static int is_own_function(const krs_deduction *deduction, const PyCodeObject *code) {
-    const char *file = PyUnicode_AsUTF8(code->co_filename);
-    if (file == NULL) {
-        PyErr_Clear();
-        return 0;
-    }
-    const char *own_path = deduction->start->own_path;
-    return strncmp(file, own_path, strlen(own_path)) == 0;
-}
-
 /* A cell that several running functions share refers to its content once; one that the
  * walk has come to is explained already. */
 static void deduct_cell(krs_deduction *deduction, PyObject *cell) {
@@ -161,7 +151,7 @@ static void deduct_cell(krs_deduction *deduction, PyObject *cell) {
 static int deduct_variable(const krs_variable *variable, void *context) {
     krs_deduction *deduction = context;
     PyObject *given = deduction->given, *value = variable->value;
-    int is_own = is_own_function(deduction, variable->code);
+    int is_own = krs_variable_is_under(variable, deduction->start->own_path);
     int is_given = value == given && variable->thread == deduction->thread;
     if (is_own || is_given)
         deduct(deduction, value);
@@ -227,8 +217,9 @@ static void give_roles(const krs_walk *walk, const krs_walk_start *start,
     uint32_t count = krs_graph_node_count(walk->graph);
     for (krs_node node = 0; node < count; node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        roles[node] =
-            node < barriers || is_barrier(object) ? KRS_ROLE_BARRIER : KRS_ROLE_PLAIN;
+        roles[node] = node < barriers || is_barrier(object, start->local_mark)
+                          ? KRS_ROLE_BARRIER
+                          : KRS_ROLE_PLAIN;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(start->seeds); i++) {
         PyObject *seed = PyList_GET_ITEM(start->seeds, i);

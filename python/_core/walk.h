@@ -26,9 +26,11 @@ typedef struct {
     PyObject *groups; /* list of lists: starting points of each label, from 1 */
     PyObject *ours;   /* list: keraser's own containers; what they hold is not held */
     PyObject *given;  /* list: what the caller gave away, or nothing */
-    PyObject *namespaces;  /* list of dicts: names bound to `given` do not hold it */
-    const char *own_path;  /* variables of functions from files under it do not hold */
+    PyObject *namespaces; /* list of dicts: names bound to `given` do not hold it */
+    PyObject
+        *own_path; /* str: variables of functions from files under it hold nothing */
     PyObject *sizeof_name; /* the str "__sizeof__" */
+    PyObject *local_mark;  /* the str ".<locals>." */
 } krs_walk_start;
 
 /* Walks from `start`; `walk` need not be initialised. Runs no Python code. On failure

@@ -183,22 +183,30 @@ class _Call:
             gc.collect,
         )
         for remedy in remedies:
-            if owned.outside(box[0]) == 0 and not _kept_parts(plan, owned):
-                break
-            del owned  # it holds what it owns
+            if not self._something_is_held(plan, owned, box):
+                return plan, owned
+            owned.forget()  # it holds what it owns
             remedy()
             owned = self._walk(plan, box)
-        return plan, owned
+        return plan, self._settle(plan, owned, box)
 
-    def _walk(self, plan: Plan, box: list[Any]) -> Any:
-        """Walks; when the adapter takes back some of the seeds, once more."""
-        owned = self._walk_once(plan, box)
-        if self.adapter.settle(plan, owned):
-            del owned  # it holds what it owns
-            owned = self._walk_once(plan, box)
+    def _something_is_held(self, plan: Plan, owned: Any, box: list[Any]) -> bool:
+        return bool(
+            owned.outside(box[0])
+            or _kept_parts(plan, owned)
+            or self.adapter.needed(plan, owned)
+        )
+
+    def _settle(self, plan: Plan, owned: Any, box: list[Any]) -> Any:
+        """Takes back the seeds that something alive needs, until none is left: a walk
+        with them as seeds would take for dead what is going to stay."""
+        while names := self.adapter.needed(plan, owned):
+            self.adapter.take_back(plan, names)
+            owned.forget()
+            owned = self._walk(plan, box)
         return owned
 
-    def _walk_once(self, plan: Plan, box: list[Any]) -> Any:
+    def _walk(self, plan: Plan, box: list[Any]) -> Any:
         names = _module_variables()
         return _core.Owned(plan.seeds, plan.groups, plan.containers(), box, names)
 
@@ -256,7 +264,7 @@ class _Call:
         if kept and self.held == "raise":
             raise _held_error("the session", kept)
         plan = self.adapter.plan_session()
-        owned = self._walk(plan, [])
+        owned = self._settle(plan, self._walk(plan, []), [])
         self.adapter.add_orphans(plan, owned)
         ledger = Ledger(self.adapter, plan, owned)
         resets = self.adapter.sever(plan, owned, None)

@@ -133,7 +133,7 @@ def test_models_made_in_turn_leave_no_object(kind):
     before = objects()
     for _ in range(3):
         round_()
-    assert objects() - before == 0
+    assert objects() - before <= 0
 
 
 def test_a_model_that_was_never_compiled_goes():

@@ -55,7 +55,7 @@ def test_a_loop_with_plain_del_is_flat():
     before = objects()
     for _ in range(3):
         round_()
-    assert objects() - before == 0
+    assert objects() - before <= 0
 
 
 def test_twice_is_once(guard):

@@ -216,7 +216,7 @@ def test_heads_on_a_living_base_leave_nothing_behind():
     before = objects()
     for _ in range(3):
         assert round_().cleared
-    assert objects() - before == 0
+    assert objects() - before <= 0
     assert base.predict(X, verbose=0).shape == (32, 8)
 
 

@@ -47,16 +47,18 @@ class KerasTensorFlow:
         plan = Plan(name="session", kind="all models", extra=model.Extra())
         return _with_entries(plan, registry.entries())
 
-    def settle(self, plan: Plan, owned: Any) -> bool:
-        """Takes back the entries that must stay; True if there were any."""
+    def needed(self, plan: Plan, owned: Any) -> list[str]:
+        """Names of the registry entries that something alive needs."""
         functions = RuntimeFunctions(owned)
-        living = registry.find_living(plan.extra, owned, functions)
-        for name in living:
+        return registry.find_living(plan.extra, owned, functions)
+
+    def take_back(self, plan: Plan, names: list[str]) -> None:
+        """These entries stay: they are no seeds any more."""
+        for name in names:
             entry = plan.extra.entries.pop(name)
             plan.extra.living_entries.append(entry)
             for starts in (plan.seeds, plan.groups[-1]):
                 starts[:] = [start for start in starts if start is not entry]
-        return bool(living)
 
     def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool:
         return traces.add_traces_of(plan, box)
