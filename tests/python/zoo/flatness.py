@@ -4,12 +4,12 @@
 
 prints a line a recipe; `--serve` answers requests of a test instead (see Process).
 
-After each trial, and a full collection, six figures are read. Two are exact and what
-leaks first: objects that the collector tracks, and among them FuncGraphs and resource
-handles (each handle keeps a variable's memory). TensorFlow runs without oneDNN here:
-its operations then allocate every tensor by malloc instead of from TensorFlow's CPU
-pool, so that the C heap in use counts all of it. Resident memory is not read: it moves
-by hundreds of KiB with where free blocks lie.
+After each trial, and a full collection, five figures are read. Four are exact: objects
+that the collector tracks, FuncGraphs and resource handles among them (each handle keeps
+a variable's memory), functions of TensorFlow's eager context. TensorFlow runs without
+oneDNN here: its operations then allocate every tensor by malloc instead of from
+TensorFlow's CPU pool, so that the C heap in use counts all of it. Resident memory is
+not read: it moves by hundreds of KiB with where free blocks lie.
 """
 
 import argparse
@@ -65,10 +65,11 @@ def take_figures():
     return len(things), graphs, handles, functions, _core.heap()["in_use"]
 
 
-def article(_model_box):
-    """What articles and threads advise; `del model` is what run_trial does anyway."""
+def article(model_box):
+    """What articles and threads advise: `del model`, and these two."""
     import keras
 
+    model_box.clear()
     keras.backend.clear_session()
     gc.collect()
 
@@ -81,8 +82,9 @@ def clear(model_box):
     return keraser.clear(model)
 
 
-def plain(_model_box):
-    """`del model` and a collection, which run_trial and take_figures do."""
+def plain(model_box):
+    """`del model`, and the collection that take_figures does."""
+    model_box.clear()
 
 
 #: Those with guard in their names have called keraser.guard() once, at the start.
