@@ -210,7 +210,7 @@ def test_the_registry_s_entries_of_the_model_go_and_are_named():
     model = trained()
     assert set(ops.gradient_registry._registry) > before
     receipt = keraser.clear(model)
-    assert set(ops.gradient_registry._registry) == before
+    assert set(ops.gradient_registry._registry) <= before
     assert any("gradient_registry" in reset.what for reset in receipt.resets)
 
 

@@ -38,10 +38,10 @@ def gradient(function, x):
 def test_a_trained_model_s_entries_go_with_it():
     before = registered()
     model = trained()
-    assert len(registered()) > len(before)
+    assert set(registered()) - set(before)
     del model
     gc.collect()
-    assert registered() == before
+    assert set(registered()) <= set(before)
 
 
 def test_a_loop_with_plain_del_is_flat():
@@ -82,11 +82,11 @@ def test_entries_made_before_are_handed_to_their_graphs(guard):
     guard.undo()
     before = registered()
     model = trained()
-    assert len(registered()) > len(before)
+    assert set(registered()) - set(before)
     keraser.guard()
     del model
     gc.collect()
-    assert registered() == before
+    assert set(registered()) <= set(before)
 
 
 def test_a_function_traced_forward_only_differentiates_later():
@@ -205,7 +205,7 @@ def test_clear_works_under_the_guard():
     receipt = keraser.clear(model)
     assert receipt.cleared
     assert receipt.kept == ()
-    assert registered() == before
+    assert set(registered()) <= set(before)
 
 
 def test_the_registry_still_refuses_a_name_taken_twice():
