@@ -42,10 +42,6 @@ Py_ssize_t krs_collect_young(krs_state *state) {
     return -1;
 }
 
-PyObject *krs_collect_generation_one(krs_state *state) {
-    return PyObject_CallFunction(state->gc_get_objects, "i", 1);
-}
-
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused) {
     (void)unused;
     if (krs_collect_young(krs_state_of(module)) >= 0)

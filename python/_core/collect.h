@@ -13,8 +13,4 @@ void krs_collect_rejuvenate(PyObject *const *objects, size_t count);
  * finalizer or a gc callback) or when it failed. */
 Py_ssize_t krs_collect_young(krs_state *state);
 
-/* The tracked objects of generation 1: what the last young collection left over, and
- * at most some thousands of others. A new list, or NULL with an exception set. */
-PyObject *krs_collect_generation_one(krs_state *state);
-
 #endif

@@ -92,11 +92,18 @@ static int visit_objects(krs_object_visitor visit, void *context) {
 
 #endif
 
-static int visit_list(krs_object_visitor visit, void *context) {
+enum { ALL_GENERATIONS = -1 };
+
+/* The list refers to every object of the heap, half-made tuples of other threads too,
+ * whose makers fail when they are seen referred to (cpython gh-101855): the last
+ * resort. */
+static int visit_list(int generation, krs_object_visitor visit, void *context) {
     PyObject *gc = PyImport_ImportModule("gc");
     if (gc == NULL)
         return -1;
-    PyObject *objects = PyObject_CallMethod(gc, "get_objects", NULL);
+    PyObject *objects = generation == ALL_GENERATIONS
+                            ? PyObject_CallMethod(gc, "get_objects", NULL)
+                            : PyObject_CallMethod(gc, "get_objects", "i", generation);
     Py_DECREF(gc);
     if (objects == NULL)
         return -1;
@@ -128,8 +135,17 @@ int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context) 
         return visit_objects(visit, context);
 #endif
     default:
-        return visit_list(visit, context);
+        return visit_list(ALL_GENERATIONS, visit, context);
     }
+}
+
+int krs_enumerate_generation(krs_enumeration way, int generation,
+                             krs_object_visitor visit, void *context) {
+    uintptr_t heads[HEAD_COUNT];
+    size_t left = SIZE_MAX;
+    if (way == KRS_ENUMERATE_HEADS && find_heads(heads))
+        return visit_generation(heads[generation], NEXT, &left, visit, context);
+    return visit_list(generation, visit, context);
 }
 
 int krs_enumerate_recent(krs_enumeration way, size_t limit, krs_object_visitor visit,

@@ -22,6 +22,10 @@ const char *krs_enumeration_name(krs_enumeration way);
  * non-zero answer, or -1 with an exception set. */
 int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context);
 
+/* The same for the objects of one generation, 0 to 2. */
+int krs_enumerate_generation(krs_enumeration way, int generation,
+                             krs_object_visitor visit, void *context);
+
 /* The same for at most `limit` objects, those that were made last: generation after
  * generation, each from its end. Only the lists know the order; any other way visits
  * everything. */

@@ -19,7 +19,10 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(instances_doc,
              "instances($module, types, limit=0, /)\n--\n\n"
              "Tracked objects of the types in a tuple, as a list: all, or those among\n"
-             "the `limit` objects that were made last.");
+             "the `limit` objects that were made last. Tuples as such are left out.");
+PyDoc_STRVAR(still_tracked_doc,
+             "still_tracked($module, ids, /)\n--\n\n"
+             "Those of a list of id()s at which the collector tracks an object now.");
 PyDoc_STRVAR(holders_doc,
              "holders($module, targets, owned, ours, limit, /)\n--\n\n"
              "Who holds each of `targets` from outside `owned`: at most `limit` paths\n"
@@ -49,6 +52,7 @@ static PyMethodDef methods[] = {
     {"heap", krs_py_heap, METH_NOARGS, heap_doc},
     {"variables", krs_py_variables, METH_O, variables_doc},
     {"instances", krs_py_instances, METH_VARARGS, instances_doc},
+    {"still_tracked", krs_py_still_tracked, METH_O, still_tracked_doc},
     {"holders", krs_py_holders, METH_VARARGS, holders_doc},
     {"seams", krs_py_seams, METH_NOARGS, seams_doc},
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
@@ -61,9 +65,8 @@ static int take_from_gc(krs_state *state) {
     if (gc == NULL)
         return -1;
     state->gc_collect = PyObject_GetAttrString(gc, "collect");
-    state->gc_get_objects = PyObject_GetAttrString(gc, "get_objects");
     Py_DECREF(gc);
-    return state->gc_collect == NULL || state->gc_get_objects == NULL ? -1 : 0;
+    return state->gc_collect == NULL ? -1 : 0;
 }
 
 static int module_exec(PyObject *module) {
@@ -87,7 +90,6 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     krs_state *state = krs_state_of(module);
     Py_VISIT(state->owned_type);
     Py_VISIT(state->gc_collect);
-    Py_VISIT(state->gc_get_objects);
     return 0;
 }
 
@@ -95,7 +97,6 @@ static int module_clear(PyObject *module) {
     krs_state *state = krs_state_of(module);
     Py_CLEAR(state->owned_type);
     Py_CLEAR(state->gc_collect);
-    Py_CLEAR(state->gc_get_objects);
     Py_CLEAR(state->sizeof_name);
     Py_CLEAR(state->local_mark);
     Py_CLEAR(state->own_path);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collect.h"
+#include "enumerate.h"
 #include "state.h"
 
 static krs_state *state_of(PyObject *self) {
@@ -94,21 +95,28 @@ static PyObject *owned_instances(PyObject *self, PyObject *type) {
     return list;
 }
 
-/* The objects of generation 1 that stand at an address which `graph` marks as held:
- * after a young collection of exactly those objects, the ones still alive. */
-static PyObject *still_alive(krs_state *state, const krs_graph *graph,
-                             const uint8_t *owned) {
-    PyObject *left = krs_collect_generation_one(state);
-    PyObject *alive = left == NULL ? NULL : PyList_New(0);
-    for (Py_ssize_t i = 0; alive != NULL && i < PyList_GET_SIZE(left); i++) {
-        PyObject *object = PyList_GET_ITEM(left, i);
-        krs_node node = krs_graph_find(graph, object);
-        if (node != KRS_NODE_NONE && owned[node] == KRS_WALK_HELD &&
-            PyList_Append(alive, object) < 0)
-            Py_CLEAR(alive);
-    }
-    Py_XDECREF(left);
-    return alive;
+typedef struct {
+    const krs_walk *walk;
+    PyObject *alive; /* list */
+} krs_survivors;
+
+/* An object at the address of one that the walk held is that object: whatever was made
+ * since is in generation 0. */
+static int add_survivor(PyObject *object, void *context) {
+    krs_survivors *survivors = context;
+    if (krs_walk_find_held(survivors->walk, object) == KRS_NODE_NONE)
+        return 0;
+    return PyList_Append(survivors->alive, object);
+}
+
+/* After a young collection of exactly the objects of `walk`: those still alive, which
+ * it has moved to generation 1. Nothing else of the heap is touched. */
+static PyObject *still_alive(const krs_walk *walk) {
+    krs_survivors survivors = {walk, PyList_New(0)};
+    if (survivors.alive != NULL &&
+        krs_enumerate_generation(krs_enumerate_choose(), 1, add_survivor, &survivors))
+        Py_CLEAR(survivors.alive);
+    return survivors.alive;
 }
 
 /* The collector is off meanwhile, so that no collection of its own moves a survivor on
@@ -128,7 +136,7 @@ static PyObject *owned_release(PyObject *self, PyObject *unused) {
         Py_DECREF(walk.held[i]);
     walk.held_count = 0;
     Py_ssize_t collected = krs_collect_young(state);
-    PyObject *alive = collected < 0 ? NULL : still_alive(state, walk.graph, walk.owned);
+    PyObject *alive = collected < 0 ? NULL : still_alive(&walk);
     if (was_enabled)
         PyGC_Enable();
     krs_walk_clear(&walk);

@@ -8,7 +8,6 @@
 typedef struct {
     PyTypeObject *owned_type; /* keraser._core.Owned */
     PyObject *gc_collect;     /* gc.collect, as it was when keraser was imported */
-    PyObject *gc_get_objects; /* gc.get_objects, likewise */
     PyObject *sizeof_name;    /* "__sizeof__", interned */
     PyObject *local_mark;     /* ".<locals>." */
     PyObject *own_path;       /* str: folder of the package, with a slash at its end */
@@ -28,6 +27,7 @@ PyObject *krs_py_process(PyObject *module, PyObject *unused);        /* figures.
 PyObject *krs_py_heap(PyObject *module, PyObject *unused);           /* figures.c */
 PyObject *krs_py_variables(PyObject *module, PyObject *objects);     /* variables.c */
 PyObject *krs_py_instances(PyObject *module, PyObject *arguments);   /* instances.c */
+PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);     /* tracked.c */
 PyObject *krs_py_holders(PyObject *module, PyObject *arguments);     /* holders.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */

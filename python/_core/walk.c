@@ -263,8 +263,23 @@ static krs_status judge(krs_walk *walk, const krs_walk_start *start, krs_node ba
     return status;
 }
 
-/* Takes a strong reference to every owned object that is tracked, and adds sizes up. */
-static krs_status hold(krs_walk *walk, const uint8_t *labels, PyObject *sizeof_name) {
+static krs_status add_up(krs_walk *walk, const uint8_t *labels, PyObject *sizeof_name) {
+    uint32_t count = krs_graph_node_count(walk->graph);
+    for (krs_node node = 0; node < count; node++) {
+        PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
+        uint64_t bytes;
+        if (!walk->owned[node])
+            continue;
+        if (krs_size_of(object, sizeof_name, &bytes) < 0)
+            return KRS_NOMEM;
+        walk->objects[labels[node]]++;
+        walk->bytes[labels[node]] += bytes;
+    }
+    return KRS_OK;
+}
+
+/* Takes a strong reference to every owned object that is tracked. */
+static krs_status hold(krs_walk *walk) {
     uint32_t count = krs_graph_node_count(walk->graph);
     size_t tracked = 0;
     for (krs_node node = 0; node < count; node++) {
@@ -279,10 +294,6 @@ static krs_status hold(krs_walk *walk, const uint8_t *labels, PyObject *sizeof_n
         return KRS_NOMEM;
     for (krs_node node = 0; node < count; node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        if (!walk->owned[node])
-            continue;
-        walk->objects[labels[node]]++;
-        walk->bytes[labels[node]] += krs_size_of(object, sizeof_name);
         if (walk->owned[node] == KRS_WALK_HELD)
             walk->held[walk->held_count++] = Py_NewRef(object);
     }
@@ -300,7 +311,9 @@ krs_status krs_walk_run(krs_walk *walk, const krs_walk_start *start) {
         status = labels == NULL ? KRS_NOMEM : judge(walk, start, barriers, labels);
     }
     if (status == KRS_OK)
-        status = hold(walk, labels, start->sizeof_name);
+        status = add_up(walk, labels, start->sizeof_name);
+    if (status == KRS_OK)
+        status = hold(walk);
     free(labels);
     if (status != KRS_OK)
         krs_walk_clear(walk);

@@ -10,6 +10,7 @@ import gc
 from collections import Counter
 from typing import Any
 
+from keraser import _core
 from keraser.adapters.base import KINDS, Adapter, Counts, Plan, Witness
 from keraser.husk import ClearedModel
 from keraser.receipt import Kept
@@ -78,5 +79,4 @@ def _release(owned: Any) -> Counter[str]:
     suspects = {id(thing): type(thing).__name__ for thing in alive}
     del alive[:]
     gc.collect()
-    found = (suspects.get(id(thing)) for thing in gc.get_objects())
-    return Counter(name for name in found if name is not None)
+    return Counter(suspects[address] for address in _core.still_tracked(list(suspects)))

@@ -1,6 +1,8 @@
 """Small models, and what the process says of them."""
 
 import gc
+import itertools
+import statistics
 
 import keras
 import numpy as np
@@ -48,3 +50,14 @@ def objects():
     """Objects that the collector tracks, after a collection."""
     gc.collect()
     return len(gc.get_objects())
+
+
+def growth(round_, rounds=5):
+    """Objects that a round leaves behind: the median, so that something which the
+    process does once (a cache, a late collection) is not taken for growth."""
+    round_()
+    counts = []
+    for _ in range(rounds + 1):
+        round_()
+        counts.append(objects())
+    return statistics.median(b - a for a, b in itertools.pairwise(counts))

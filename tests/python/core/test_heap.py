@@ -58,6 +58,16 @@ def test_the_newest_instances_are_found_within_the_limit():
     del old, filler
 
 
+def test_tracked_addresses_are_told_from_others():
+    things = [Thing(), Thing()]
+    ids = [id(thing) for thing in things]
+    assert sorted(_core.still_tracked([*ids, 16])) == sorted(ids)
+    del things[0]
+    assert _core.still_tracked(ids) == ids[1:]
+    with pytest.raises(TypeError):
+        _core.still_tracked(["no address"])
+
+
 def test_a_module_s_dict_is_named():
     HELD_BY_MODULE["best"] = thing = Thing()
     try:
