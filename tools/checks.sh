@@ -71,15 +71,15 @@ stub_check() {
         --mypy-config-file pyproject.toml
 }
 
-run_benches() { # [name...], without bench/ and suffix
-    local names=("$@") name
+run_benches() { # [name [arguments...]], the name without bench/ and suffix
+    local names=("${@:1:1}") name
     [ $# -gt 0 ] || for name in bench/*.py bench/*.c; do
         [ ! -e "$name" ] || names+=("$(basename "${name%.*}")")
     done
     for name in "${names[@]}"; do
-        printf '== %s\n' "$name"
+        printf '== %s\n' "$name" >&2
         if [ -e "bench/$name.py" ]; then
-            python "bench/$name.py"
+            python "bench/$name.py" "${@:2}"
         elif [ -e "bench/$name.c" ]; then
             core_build release
             "build/release/bench_$name"

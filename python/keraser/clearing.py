@@ -11,6 +11,7 @@ import gc
 import sys
 import threading
 import time
+from types import CellType
 from typing import Any
 
 from keraser import _core
@@ -356,6 +357,8 @@ def _is_given(path: list[Any]) -> bool:
     holder = path[-1]
     if type(holder) is dict:
         return any(holder is names for names in _module_variables())
+    if type(holder) is CellType and len(path) > 1:
+        holder = path[-2]  # the variable is shared with an inner function
     return is_frame(holder) and holder[0] == threading.get_ident()
 
 

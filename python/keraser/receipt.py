@@ -83,6 +83,7 @@ class Receipt:
             before, still alive after.
         runtime_functions: functions in the framework's runtime, of all models.
         rss, heap, pool: resident set, C heap in use, the framework's CPU pool in use.
+            The pool takes its memory from the heap and keeps it: do not add the two.
         kept: what of the model is still alive, with its holders.
         resets: what of the process was reset.
         settings: the user's settings, the same before and after.
