@@ -1,7 +1,7 @@
 """What `import keraser` costs: a fresh interpreter each time, medians in milliseconds.
 
-The time is that of the import statement, taken inside the new interpreter; starting that
-is not in it. `first use` is the first look-up of keraser.clear, which loads the rest.
+The time is that of the import statement inside the new interpreter, whose own start is
+not in it. `first use` is the first look-up of keraser.clear, which loads the rest.
 """
 
 import argparse

@@ -14,12 +14,14 @@ static int is_wanted(PyTypeObject *type, PyObject *types) {
     return 0;
 }
 
-/* Appending takes a reference and may grow the list, which runs no Python code. A tuple
+/* Appending takes a reference and may grow the list, which runs no Python code. The
+ * list is tracked itself and would be found: a cycle that holds all the others. A tuple
  * may be half made (cpython gh-101855) and is not handed out: using it would crash, and
  * its maker fails when somebody else holds it. */
 static int select_object(PyObject *object, void *context) {
     krs_selection *selection = context;
-    if (PyTuple_CheckExact(object) || !is_wanted(Py_TYPE(object), selection->types))
+    if (object == selection->found || PyTuple_CheckExact(object) ||
+        !is_wanted(Py_TYPE(object), selection->types))
         return 0;
     return PyList_Append(selection->found, object);
 }

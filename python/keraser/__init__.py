@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
 
 from keraser import _core
 from keraser.errors import (
@@ -23,6 +22,7 @@ from keraser.errors import (
     UnsupportedError,
 )
 
+TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
     from keraser.clearing import clear
     from keraser.diagnosis import Diagnosis, Finding, doctor
@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'keraser' has no attribute {name!r}")

@@ -37,6 +37,7 @@ RECIPES = {
     "custom_loop": Facts(leaks=True, guarded=True),
     "predict_silu": Facts(leaks=True, guarded=True),
     "fit_lstm": Facts(leaks=True, guarded=True),
+    "fit_embedding": Facts(guarded=True),
     "fit_nested": Facts(leaks=True, guarded=True),
     "load_and_train": Facts(leaks=True, guarded=True),
     "recompile": Facts(leaks=True, guarded=True),
