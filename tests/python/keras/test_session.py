@@ -141,14 +141,14 @@ def test_the_user_s_settings_survive(whole_session):
 
 @pytest.mark.parametrize("whole_session", [False, True])
 def test_random_numbers_go_on_as_if_nothing_was_cleared(whole_session):
-    def draw(clear):
-        keras.utils.set_random_seed(11)
-        first = keras.random.uniform((3,))
-        if clear:
-            keraser.clear() if whole_session else keraser.clear(keras.Sequential())
-        return np.concatenate([first, keras.random.uniform((3,))])
+    from keras.src.random.seed_generator import global_seed_generator
 
-    assert np.array_equal(draw(clear=False), draw(clear=True))
+    keras.random.uniform((3,))
+    generator = global_seed_generator()
+    before = generator.state.numpy()
+    keraser.clear() if whole_session else keraser.clear(keras.Sequential())
+    assert global_seed_generator() is generator
+    assert np.array_equal(generator.state.numpy(), before)
 
 
 def test_open_scopes_stay_open():
