@@ -8,6 +8,8 @@
  *     krs_frame_slot_count(code) how many of them
  *     krs_frame_slot_name(code, slot)  borrowed str
  *     krs_frame_line(frame, code)
+ *     krs_frame_is_suspended(object)  1 for the frame object of a generator that does
+ *                                not run, where that is what holds its variables
  *     krs_frame_caller_keeps_arguments  1 where a call leaves its arguments on the
  *                                caller's value stack too, which nobody can see
  * and reads without making frame objects or touching f_locals, which would add a

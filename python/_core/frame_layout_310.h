@@ -35,6 +35,11 @@ static inline PyObject *krs_frame_slot_name(PyCodeObject *code, Py_ssize_t slot)
     return code->co_name; /* not reached: slot < krs_frame_slot_count() */
 }
 
+static inline int krs_frame_is_suspended(PyObject *object) {
+    const PyFrameObject *frame = (const PyFrameObject *)object;
+    return frame->f_gen != NULL && frame->f_state < FRAME_EXECUTING;
+}
+
 static inline int krs_frame_line(krs_frame *frame, PyCodeObject *code) {
     return frame->f_lineno ? frame->f_lineno
                            : PyCode_Addr2Line(code, frame->f_lasti * 2);

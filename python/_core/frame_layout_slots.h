@@ -8,6 +8,12 @@ static inline Py_ssize_t krs_frame_slot_count(PyCodeObject *code) {
     return code->co_nlocalsplus;
 }
 
+/* A generator keeps its variables in itself, and a frame object only refers to them. */
+static inline int krs_frame_is_suspended(PyObject *object) {
+    (void)object;
+    return 0;
+}
+
 static inline PyObject *krs_frame_slot_name(PyCodeObject *code, Py_ssize_t slot) {
     return PyTuple_GET_ITEM(code->co_localsplusnames, slot);
 }

@@ -49,6 +49,10 @@ PyObject *krs_frames_name(const krs_variable *variable) {
     return krs_frame_slot_name(variable->code, variable->slot);
 }
 
+int krs_frames_is_suspended(PyObject *frame) {
+    return krs_frame_is_suspended(frame);
+}
+
 int krs_frames_caller_keeps_arguments(void) {
     return krs_frame_caller_keeps_arguments;
 }
@@ -71,6 +75,11 @@ int krs_frames_line(const krs_variable *variable) {
 
 PyObject *krs_frames_name(const krs_variable *variable) {
     return variable->code->co_name;
+}
+
+int krs_frames_is_suspended(PyObject *frame) {
+    (void)frame;
+    return 0;
 }
 
 int krs_frames_caller_keeps_arguments(void) {

@@ -33,6 +33,10 @@ int krs_variable_is_under(const krs_variable *variable, PyObject *path);
 /* The variable's name, borrowed. */
 PyObject *krs_frames_name(const krs_variable *variable);
 
+/* 1 for the frame object of a suspended generator that is the only way to what the
+ * generator's variables hold (CPython 3.10). */
+int krs_frames_is_suspended(PyObject *frame);
+
 /* 1 when a call leaves a second, invisible reference to each argument on its
  * caller's value stack (CPython 3.10). */
 int krs_frames_caller_keeps_arguments(void);

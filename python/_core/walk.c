@@ -3,7 +3,8 @@
  *
  * The walk never goes through modules, module dictionaries, types, code or frames:
  * those outlive a model, and everything in the process hangs together through them.
- * Classes made inside a function are the exception: they come and go with a model.
+ * Exceptions come and go with a model: classes made inside a function, and the frames
+ * of suspended generators.
  *
  * Invariant: from the first traverse to the last krs_graph_* call no Python code runs
  * and no object dies, so addresses are objects. Before returning, every owned object
@@ -34,7 +35,9 @@ static int is_local_class(PyObject *object, PyObject *local_mark) {
 static int is_barrier(PyObject *object, PyObject *local_mark) {
     if (PyType_Check(object))
         return !is_local_class(object, local_mark);
-    return PyModule_Check(object) || PyCode_Check(object) || PyFrame_Check(object);
+    if (PyFrame_Check(object))
+        return !krs_frames_is_suspended(object);
+    return PyModule_Check(object) || PyCode_Check(object);
 }
 
 static krs_status add_list(krs_graph *graph, PyObject *list) {
