@@ -196,7 +196,10 @@ def around_a_model(dice, live):
 def with_a_live_layer(_dice, live):
     """A Sequential with a layer out of a live Sequential."""
     shared = live["sequential"].model.layers[0]
-    return keras.Sequential([keras.Input((WIDTH,)), shared, layers.Dense(1)])
+    head = layers.Dense(
+        1, name="head"
+    )  # automatic names may be taken, see test_untouched
+    return keras.Sequential([keras.Input((WIDTH,)), shared, head])
 
 
 KINDS = (
