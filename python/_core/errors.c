@@ -14,13 +14,17 @@ static const char *exception_name(krs_status status) {
     return NULL;
 }
 
-/* A new reference to the class that the status list names, or NULL. */
+/* A new reference to the class that the status list names, or NULL. Its name is
+ * interned: CPython's cache of attributes keeps every other str that it is asked for.
+ */
 static PyObject *exception_class(const char *name) {
     const char *dot = strchr(name, '.');
     PyObject *module = PyImport_ImportModule(dot ? "keraser" : "builtins");
     if (module == NULL)
         return NULL;
-    PyObject *class = PyObject_GetAttrString(module, dot ? dot + 1 : name);
+    PyObject *attribute = PyUnicode_InternFromString(dot ? dot + 1 : name);
+    PyObject *class = attribute == NULL ? NULL : PyObject_GetAttr(module, attribute);
+    Py_XDECREF(attribute);
     Py_DECREF(module);
     return class;
 }

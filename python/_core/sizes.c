@@ -7,7 +7,8 @@ static int size_varies(const PyTypeObject *type) {
     return type == &PyDict_Type || type == &PyList_Type || type == &PySet_Type ||
            type == &PyFrozenSet_Type || type == &PyUnicode_Type ||
            type == &PyByteArray_Type || type == &PyODict_Type || type == &PyLong_Type ||
-           type == &PyGen_Type || type == &PyCoro_Type || type == &PyAsyncGen_Type;
+           type == &PyGen_Type || type == &PyFrame_Type || type == &PyCoro_Type ||
+           type == &PyAsyncGen_Type;
 }
 
 /* Whose __sizeof__ an object of `type` has: a type that defines it in C, or NULL. */

@@ -1,0 +1,261 @@
+"""Every public call of `_core`, on a small world made for it.
+
+A call takes a World and returns something that compares equal whenever the call gave
+the right answer. What must not be compared is left out: a figure of the process, an
+address. The tests of this folder make the same calls and look at different things.
+"""
+
+import gc
+import sys
+import threading
+
+from keraser import _core
+
+
+def just_call(function, *arguments):
+    return function(*arguments)
+
+
+PLAIN = (type, type(None), int, float, str)
+
+
+class Thing:
+    def __init__(self, *parts):
+        self.me = self
+        self.parts = list(parts)
+
+
+class Holder:
+    pass
+
+
+def make_local_class():
+    class Local(Thing):
+        pass
+
+    return Local
+
+
+def make_closure(captured):
+    return lambda: captured
+
+
+def stream(inside):
+    yield inside
+
+
+def tree(depth):
+    """Some hundred objects of many kinds, the collector's and others, in cycles."""
+    if not depth:
+        return Thing({"text": "x" * depth, "π": 1.5}, (1, [2], {3}), bytearray(700))
+    below = [tree(depth - 1) for _ in range(3)]
+    suspended = stream(below[0])
+    next(suspended)
+    return Thing(*below, make_closure(below[1]), suspended, dict.fromkeys(range(40)))
+
+
+class World:
+    """One model to be let go, what names it, and a part of it that somebody holds.
+
+    Nothing here is held by a variable that the walk could see: `box` holds the model.
+    """
+
+    def __init__(self):
+        self.box = [tree(3)]
+        self.box[0].local = make_local_class()()
+        self.kept = self.box[0].parts[0].parts[1]
+        self.namespace = {"model": self.box[0], "another": 3}
+        self.groups = [[self.box[0].parts[1]], [self.box[0], self.box[0].parts[2]]]
+        self.shelf = Holder()
+        self.shelf.kept = [self.kept]
+        self.everything()  # a dict of attributes is made when it is first asked for
+
+    def walk(self, via=just_call):
+        ours = [self.__dict__, self.box, self.groups, *self.groups]
+        return via(_core.Owned, self.box, self.groups, ours, self.box, [self.namespace])
+
+    def let_go(self):
+        self.namespace.clear()
+        for group in self.groups:
+            group.clear()
+        self.box.clear()
+
+    def everything(self):
+        """Each object of the world once: they are what no call may change.
+
+        Plain values are left out: others in the process refer to the same ones.
+        """
+        seen, pending = {}, [self.box[0], self.kept, self.shelf, self.shelf.kept]
+        while pending:
+            thing = pending.pop()
+            if id(thing) in seen or isinstance(thing, PLAIN):
+                continue
+            seen[id(thing)] = thing
+            if isinstance(thing, (list, tuple, set)):
+                pending += thing
+            elif isinstance(thing, dict):
+                pending += thing.values()
+            elif callable(thing):
+                pending += [cell.cell_contents for cell in thing.__closure__]
+            elif hasattr(thing, "__dict__"):
+                pending.append(thing.__dict__)
+        return list(seen.values())
+
+
+def deep(thing, via, function, *arguments, depth=99):
+    """A call below many functions that hold `thing`: buffers have to grow."""
+    if depth:
+        return deep(thing, via, function, *arguments, depth=depth - 1)
+    return via(function, *arguments)
+
+
+def figures(found):
+    return found.objects, found.bytes, found.tracked, found.visited
+
+
+def owned(world, via=just_call):
+    found = world.walk(via)
+    assert world.kept not in found
+    assert world.box[0].parts[2] in found
+    return figures(found)
+
+
+def owned_outside(world, via=just_call):
+    found = world.walk()
+    return [via(found.outside, thing) for thing in (world.box[0], world.kept)]
+
+
+def owned_instances(world, via=just_call):
+    found = world.walk()
+    assert found.instances(Holder) == []
+    return len(via(found.instances, Thing))
+
+
+def owned_figures(world, via=just_call):
+    return via(figures, world.walk())
+
+
+def owned_release(world, via=just_call):
+    found = world.walk()
+    world.let_go()
+    collected, alive = via(found.release)
+    return collected, [type(thing).__name__ for thing in alive]
+
+
+def variables(world, via=just_call):
+    rows = deep(world.kept, via, _core.variables, [world, world, world.kept])
+    found = [(index, row[5]) for index, row in rows if row[3] == "deep"]
+    assert found == [(2, "thing")] * 100
+    return len(found)
+
+
+def instances(world, via=just_call):
+    found = via(_core.instances, (Thing, Holder))
+    assert world.shelf in found
+    return len(found)
+
+
+def recent_instances(world, via=just_call):
+    newest = Holder()
+    assert newest in via(_core.instances, (Holder,), 1000)
+    return world.shelf in _core.instances((Holder,), sys.maxsize)
+
+
+def still_tracked(world, via=just_call):
+    ids = [id(thing) for thing in world.everything()]
+    gone = id(object())
+    found = via(_core.still_tracked, [*ids, gone, 3])
+    assert set(found) == {id(t) for t in world.everything() if gc.is_tracked(t)}
+    return len(found)
+
+
+def holders(world, via=just_call):
+    box, walk = [world.kept, world.shelf], world.walk()
+    rows = deep(None, via, _core.holders, box, walk, [box], 40)
+    assert any(path[-1] is world.shelf.kept for path in rows[0])
+    return [[len(path) for path in paths][:1] for paths in rows]
+
+
+def seams(_world, via=just_call):
+    return via(_core.seams)
+
+
+def process(_world, via=just_call):
+    return sorted(via(_core.process))
+
+
+def heap(_world, via=just_call):
+    return sorted(via(_core.heap))
+
+
+def collector_idle(_world, via=just_call):
+    return via(_core.collector_idle)
+
+
+def set_own_path(_world, via=just_call):
+    return via(_core.set_own_path, "\udcff nowhere")
+
+
+#: Public name -> the calls that use it.
+CALLS = {
+    "Owned": [owned, owned_outside, owned_instances, owned_figures, owned_release],
+    "variables": [variables],
+    "instances": [instances, recent_instances],
+    "still_tracked": [still_tracked],
+    "holders": [holders],
+    "seams": [seams],
+    "process": [process],
+    "heap": [heap],
+    "collector_idle": [collector_idle],
+    "set_own_path": [set_own_path],
+}
+
+
+def release_twice(_world):
+    found = _core.Owned([], [], [], [], [])
+    found.release()
+    found.release()
+
+
+#: Calls after which the world is spent: make it anew.
+USES_UP = {owned_release}
+
+#: Calls that must be refused, with what they must raise.
+REFUSED = [
+    (TypeError, lambda w: _core.Owned(tuple(w.box), [], [], [], [])),
+    (TypeError, lambda w: _core.Owned(w.box, [3], [], [], [])),
+    (TypeError, lambda w: _core.Owned(w.box, [], [], [], [3])),
+    (TypeError, lambda w: _core.Owned(w.box)),
+    (ValueError, lambda w: _core.Owned(w.box, [[]] * 16, [], [], [])),
+    (KeyError, lambda w: w.walk().outside(threading)),
+    (TypeError, lambda w: w.walk().instances(w)),
+    (ValueError, release_twice),
+    (TypeError, lambda w: _core.variables(w)),
+    (TypeError, lambda w: _core.instances([type(w)])),
+    (TypeError, lambda w: _core.instances((w,))),
+    (TypeError, lambda w: _core.instances((type(w),), "many")),
+    (TypeError, lambda w: _core.still_tracked(w)),
+    (TypeError, lambda w: _core.still_tracked([w])),
+    (ValueError, lambda _: _core.still_tracked([0])),
+    (OverflowError, lambda _: _core.still_tracked([1 << 80])),
+    (TypeError, lambda w: _core.holders(w.box, None, [], 1)),
+    (TypeError, lambda w: _core.holders(w, w.walk(), [], 1)),
+    (OverflowError, lambda w: _core.holders(w.box, w.walk(), [], 1 << 80)),
+    (TypeError, lambda w: _core.set_own_path(w)),
+    (TypeError, lambda _: _core.set_own_path("")),
+    (TypeError, lambda w: _core.heap(w)),
+]
+
+
+def refused(world):
+    """Makes every call that must be refused; nothing else may come of it."""
+    for number, (kind, call) in enumerate(REFUSED):
+        try:
+            call(world)
+        except kind:
+            continue
+        raise AssertionError(f"REFUSED[{number}] did not raise {kind.__name__}")
+
+
+def every_call():
+    return [call for calls in CALLS.values() for call in calls]

@@ -1,0 +1,51 @@
+"""A process of its own: every call of `calls`, SPANS x ROUNDS times over. What grows?
+
+Prints, for each, the least growth that a span saw: of malloc's bytes in use, of the
+interpreter's blocks and of the collector's objects. What leaks grows in every span;
+what only moves about (a dict that is resized) does not in some.
+"""
+
+import gc
+import sys
+from array import array
+
+import calls
+from keraser import _core
+
+WARM, SPANS, ROUNDS = 1000, 8, 250
+
+
+def repeat(call, world, rounds):
+    for _ in range(rounds):
+        call(world)
+        if call in calls.USES_UP:
+            world.__init__()
+
+
+def look(into, at):
+    """Writes the three figures into an array, so that they are not among themselves."""
+    for _ in range(3):
+        gc.collect()  # a tuple of tuples leaves the collector's lists inside out
+    into[at] = _core.heap()["in_use"]
+    into[at + 1] = sys.getallocatedblocks()
+    into[at + 2] = len(gc.get_objects())
+
+
+def growth(call):
+    figures = array("q", bytes(8 * 3 * (SPANS + 1)))
+    world = calls.World()
+    repeat(call, world, WARM)
+    look(figures, 0)
+    for span in range(SPANS + 1):
+        look(figures, 3 * span)
+        repeat(call, world, ROUNDS if span < SPANS else 0)
+    return [
+        min(figures[i + 3] - figures[i] for i in range(which, 3 * SPANS, 3))
+        for which in range(3)
+    ]
+
+
+if __name__ == "__main__":
+    gc.disable()
+    for call in (*calls.every_call(), calls.refused):
+        print(call.__name__, *growth(call), flush=True)
