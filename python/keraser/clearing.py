@@ -179,6 +179,7 @@ class _Call:
         plan = self.adapter.plan(box)
         owned = self._walk(plan, box)
         remedies = (
+            lambda: self.adapter.add_python_functions(plan),
             lambda: self.adapter.add_cached_traces(plan, box),
             lambda: gc.collect(1),
             gc.collect,
@@ -273,7 +274,10 @@ class _Call:
         ledger.release(owned)
         resets += self.adapter.flush_caches() + self.adapter.reset_session()
         gc.collect()
-        return self._receipt("session", "all models", True, ledger, kept, resets, [])
+        limits = self.adapter.living_functions()
+        return self._receipt(
+            "session", "all models", True, ledger, kept, resets, limits
+        )
 
     def _living_models(self) -> list[Kept]:
         """The models that live on, their bytes and who holds each."""

@@ -34,8 +34,12 @@ class Ledger:
         self.after = self.before
         self.survivors: list[Kept] = []
         self.freed = dict.fromkeys(dict.fromkeys((*KINDS, *plan.part_kinds)), 0)
-        self._python_bytes = dict(zip(KINDS, owned.bytes[1:], strict=False))
-        self._python_bytes["objects"] += owned.bytes[0]
+        by_label = dict(zip(KINDS, owned.bytes[1:], strict=False))
+        functions = by_label["functions"]
+        self._python_bytes = {
+            "objects": sum(owned.bytes) - functions,
+            "functions": functions,
+        }
         self._tensors = [
             (Witness(part), kind, size)
             for part, kind, size in zip(

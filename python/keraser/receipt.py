@@ -76,8 +76,9 @@ class Receipt:
         when: local date and time.
         held: the rule that the call was given: "keep" or "raise".
         cleared: False when the model was left as it is, since others hold it.
-        freed: bytes by kind: weights, optimizer, metrics (tensors, exact), functions
-            and objects (Python objects; graphs are among the functions).
+        freed: bytes by kind. weights, optimizer, metrics: of tensors, exact; orphans:
+            of tensors that no model had any more; functions, objects: of Python
+            objects, graphs being among the functions.
         objects, graphs, handles, functions: Python objects that the collector tracks,
             FuncGraphs, resource handles and runtime functions of the model: owned
             before, still alive after.

@@ -36,14 +36,15 @@ def trained(units=16, **compile_arguments):
 
 
 def weight_bytes(model):
-    return sum(np.prod(v.shape) * 4 for v in model.variables)
+    return _bytes_of(model.variables)
 
 
 def slot_bytes(model):
-    sizes = (
-        np.prod(v.shape) * np.dtype(v.dtype).itemsize for v in model.optimizer.variables
-    )
-    return int(sum(sizes))
+    return _bytes_of(model.optimizer.variables)
+
+
+def _bytes_of(variables):
+    return sum(v.numpy().nbytes for v in variables)
 
 
 def objects():

@@ -98,6 +98,17 @@ def test_python_functions_of_living_datasets_stay_and_dead_ones_go():
     assert graph._py_funcs_used_in_graph == []
 
 
+def test_a_living_function_with_many_traces_is_listed_with_the_way_out():
+    function = tf.function(lambda x, n: x * n)
+    for n in range(6):
+        function(tf.ones(2), n)
+    limits = keraser.clear().limits
+    assert any("alive with 6 traces" in limit for limit in limits)
+    del function
+    gc.collect()
+    assert not any("6 traces" in limit for limit in keraser.clear().limits)
+
+
 def change_settings():
     keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(7)

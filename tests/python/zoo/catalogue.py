@@ -24,15 +24,6 @@ class Facts:
     bug: str = ""
 
 
-_DEFAULT_GRAPH = (
-    "the default graph's list of Python functions holds the model, so that clear() "
-    "takes it for held by the user; clear_session() frees it"
-)
-_LIVING_FUNCTION = (
-    "clear() does not list the tf.functions that live on with their traces"
-)
-
-
 RECIPES = {
     "fit_loop": Facts(leaks=True, guarded=True),
     "fit_fat": Facts(leaks=True, guarded=True),
@@ -57,12 +48,8 @@ RECIPES = {
     "head_after_shared_base": Facts(leaks=True),
     "step_takes_model": Facts(leaks=True),
     "concrete_kept": Facts(leaks=True, heap_kib=4096.0, users_own="routes"),
-    "retrace_scalar": Facts(
-        leaks=True, heap_kib=512.0, users_own="tf.function", bug=_LIVING_FUNCTION
-    ),
-    "retrace_shape": Facts(
-        leaks=True, heap_kib=512.0, users_own="tf.function", bug=_LIVING_FUNCTION
-    ),
+    "retrace_scalar": Facts(leaks=True, heap_kib=512.0, users_own="tf.function"),
+    "retrace_shape": Facts(leaks=True, heap_kib=512.0, users_own="tf.function"),
     "scalar_cache": Facts(leaks=True),
     "build_loop": Facts(),
     "build_functional": Facts(),
@@ -73,6 +60,6 @@ RECIPES = {
     "new_tf_function": Facts(),
     "cycle": Facts(),
     "from_generator": Facts(),
-    "py_function_eager": Facts(bug=_DEFAULT_GRAPH),
-    "map_closes_model": Facts(bug=_DEFAULT_GRAPH),
+    "py_function_eager": Facts(),
+    "map_closes_model": Facts(),
 }

@@ -48,17 +48,31 @@ class KerasTensorFlow:
         return _with_entries(plan, registry.entries())
 
     def needed(self, plan: Plan, owned: Any) -> list[str]:
-        """Names of the registry entries that something alive needs."""
+        """Names of the seeds that something alive needs: entries, Python functions."""
         functions = RuntimeFunctions(owned)
-        return registry.find_living(plan.extra, owned, functions)
+        called = [t for t in plan.extra.python_functions if functions.name(t)]
+        return called + registry.find_living(plan.extra, owned, functions)
 
     def take_back(self, plan: Plan, names: list[str]) -> None:
-        """These entries stay: they are no seeds any more."""
+        """These stay: they are no seeds any more."""
+        extra = plan.extra
         for name in names:
-            entry = plan.extra.entries.pop(name)
-            plan.extra.living_entries.append(entry)
+            if name in extra.entries:
+                seed = extra.entries.pop(name)
+                extra.living_entries.append(seed)
+            else:
+                seed = extra.python_functions.pop(name)
             for starts in (plan.seeds, plan.groups[-1]):
-                starts[:] = [start for start in starts if start is not entry]
+                starts[:] = [start for start in starts if start is not seed]
+
+    def add_python_functions(self, plan: Plan) -> None:
+        """What the default graph keeps may hold the model: to be dropped, if dead."""
+        plan.extra.python_functions.update(caches.python_functions())
+        plan.seeds.extend(plan.extra.python_functions.values())
+        plan.groups[-1].extend(plan.extra.python_functions.values())
+
+    def living_functions(self) -> list[str]:
+        return traces.describe_living()
 
     def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool:
         return traces.add_traces_of(plan, box)

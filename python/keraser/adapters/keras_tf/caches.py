@@ -40,14 +40,8 @@ def drop_python_functions(functions: RuntimeFunctions) -> list[Reset]:
     The global default graph keeps every one ever made, with what it closes over. One is
     dead when no living runtime function names its token.
     """
-    from tensorflow.python.framework import ops
-    from tensorflow.python.ops import script_ops
-
-    graph = ops._default_graph_stack._global_default_graph
-    kept = getattr(graph, "_py_funcs_used_in_graph", None)
-    if not kept or graph.get_operations():
-        return []
-    tokens = {id(function): token for token, function in _registered(script_ops)}
+    kept = _kept_by_default_graph()
+    tokens = {id(function): token for token, function in python_functions().items()}
     living = [f for f in kept if _is_named(tokens.get(id(f)), functions)]
     dropped = len(kept) - len(living)
     kept[:] = living
@@ -57,8 +51,22 @@ def drop_python_functions(functions: RuntimeFunctions) -> list[Reset]:
     return [Reset("default graph's py_functions", dropped, note)]
 
 
-def _registered(script_ops: Any) -> list[tuple[str, Any]]:
-    return list(script_ops._py_funcs._funcs.items())
+def _kept_by_default_graph() -> list[Any]:
+    """The list itself; a new one where the graph has operations that may call them."""
+    from tensorflow.python.framework import ops
+
+    graph = ops._default_graph_stack._global_default_graph
+    kept = getattr(graph, "_py_funcs_used_in_graph", None)
+    return [] if kept is None or graph.get_operations() else kept
+
+
+def python_functions() -> dict[str, Any]:
+    """Those that the default graph keeps, by the token that function bodies name."""
+    from tensorflow.python.ops import script_ops
+
+    kept = {id(function) for function in _kept_by_default_graph()}
+    registered = list(script_ops._py_funcs._funcs.items())
+    return {token: function for token, function in registered if id(function) in kept}
 
 
 def _is_named(token: str | None, functions: RuntimeFunctions) -> bool:

@@ -33,6 +33,7 @@ class Extra:
         handles: ids of the resource handles of the model's variables.
         graphs: ids of the graphs of the functions that the trainer built.
         entries: name -> entry of the gradient registry, to be dropped.
+        python_functions: token -> function that the default graph keeps, to be dropped.
         living_entries: entries that came into question, but something needs them.
         node_lists: the lists of nodes of the model's operations.
         operations: those operations, in the order of `node_lists`.
@@ -44,6 +45,7 @@ class Extra:
     graphs: set[int] = field(default_factory=set)
     entries: dict[str, Any] = field(default_factory=dict)
     living_entries: list[Any] = field(default_factory=list)
+    python_functions: dict[str, Any] = field(default_factory=dict)
     node_lists: list[Any] = field(default_factory=list)
     operations: list[Any] = field(default_factory=list)
     traces: list[list[Any]] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Extra:
         return [
             self.entries,
             self.living_entries,
+            self.python_functions,
             self.node_lists,
             self.operations,
             *self.traces,

@@ -14,6 +14,9 @@ from keraser import _core
 from keraser.adapters.base import Plan
 from keraser.receipt import Reset
 
+#: From so many traces on TensorFlow itself warns of retracing.
+MANY_TRACES = 5
+
 
 def add_traces_of(plan: Plan, box: list[Any]) -> bool:
     """Adds to the plan the traces keyed by the model in `box`. True if there are any.
@@ -44,6 +47,23 @@ def _is_keyed_by(function_type: Any, box: list[Any]) -> bool:
         components = getattr(constraint, "components", None)
         pending += components if isinstance(components, (list, tuple)) else ()
     return False
+
+
+def describe_living() -> list[str]:
+    """The tf.functions that live on with many traces, and what to do, as sentences."""
+    from tensorflow.python.eager.polymorphic_function.polymorphic_function import (
+        Function,
+    )
+
+    functions = _core.instances((Function,))
+    traces = [(len(function._function_cache), function) for function in functions]
+    return [
+        f"tf.function {function.__name__!r} is alive with {count} traces, one for each "
+        "Python value or shape it was called with, and may be called again; pass "
+        "tensors, use reduce_retracing=True, or `del` it"
+        for count, function in traces
+        if count >= MANY_TRACES
+    ]
 
 
 def evict(extra: Any, owned: Any) -> list[Reset]:
