@@ -107,13 +107,11 @@ def _check_collector() -> None:
 def _caller() -> str:
     """File and line of the nearest function outside keraser."""
     frame = sys._getframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(
-        "keraser."
-    ):
+    while frame is not None:
+        if not str(frame.f_globals.get("__name__")).startswith("keraser."):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
-    return (
-        "unknown" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    )
+    return "unknown"
 
 
 def _module_variables() -> list[dict]:
