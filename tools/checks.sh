@@ -14,6 +14,37 @@ core_test() {
     ctest --preset "$1" --no-tests=error
 }
 
+# The extension under the sanitizers, in an uninstrumented Python: on the tests that need
+# no TensorFlow, and against busy threads. Figures of malloc are nought under them.
+extension_asan() {
+    local dir=$PWD/build/asan-python site=$PWD/build/asan-python/site
+    logged cmake-asan-python cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_C_COMPILER=gcc -DKERASER_SANITIZE='address;undefined' -DKERASER_BUILD_TESTS=OFF \
+        -DKERASER_BUILD_PYTHON=ON -DPython_EXECUTABLE="$PWD/$venv/bin/python" || {
+        tail -5 "$log/cmake-asan-python.log" >&2
+        fail "cmake failed: see $log/cmake-asan-python.log"
+    }
+    cmake --build "$dir" -- --quiet
+    rm -rf "$site"
+    mkdir -p "$site/keraser"
+    ln -s "$PWD"/python/keraser/* "$dir"/_core*.so "$site/keraser/"
+    # Away with the finder that leads to the editable install.
+    printf '%s\n' 'import sys' 'sys.meta_path = [' \
+        '    f for f in sys.meta_path if "ScikitBuild" not in type(f).__name__' ']' \
+        >"$site/sitecustomize.py"
+    sanitized -c 'import keraser._core as c; assert "asan" in c.__file__, c.__file__'
+    sanitized -m pytest -q -s tests/python/core tests/python/adapter/test_edges.py \
+        --deselect tests/python/core/test_module.py::test_process_and_heap_figures_agree_with_the_kernel
+    sanitized -X faulthandler tests/python/adapter/under_fire.py 40
+}
+
+sanitized() { # arguments of python
+    PYTHONPATH=$PWD/build/asan-python/site PYTHONMALLOC=malloc \
+        ASAN_OPTIONS=detect_leaks=0 \
+        LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+        "$venv/bin/python" "$@"
+}
+
 c_files() {
     find . \( -path './.?*' -o -path ./build \) -prune -o -name '*.[ch]' -print
 }

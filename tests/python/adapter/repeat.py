@@ -1,16 +1,22 @@
 """A process of its own: every call of `calls`, SPANS x ROUNDS times over. What grows?
 
 Prints, for each, the least growth that a span saw: of malloc's bytes in use, of the
-interpreter's blocks and of the collector's objects. What leaks grows in every span;
-what only moves about (a dict that is resized) does not in some.
+interpreter's blocks, of the collector's objects and of references to classes. What
+leaks grows in every span; what only moves about, as a resized dict does, not in some.
 """
 
+import builtins
 import gc
 import sys
 from array import array
+from itertools import pairwise
 
 import calls
 from keraser import _core
+
+CLASSES = [thing for thing in vars(builtins).values() if isinstance(thing, type)]
+CLASSES += [calls.Thing, calls.Holder, _core.Owned]
+FIGURES = 4
 
 WARM, SPANS, ROUNDS = 1000, 8, 250
 
@@ -23,25 +29,26 @@ def repeat(call, world, rounds):
 
 
 def look(into, at):
-    """Writes the three figures into an array, so that they are not among themselves."""
+    """Writes the figures into an array, so that they are not among themselves."""
     for _ in range(3):
         gc.collect()  # a tuple of tuples leaves the collector's lists inside out
     into[at] = _core.heap()["in_use"]
     into[at + 1] = sys.getallocatedblocks()
     into[at + 2] = len(gc.get_objects())
+    into[at + 3] = sum(map(sys.getrefcount, CLASSES))
 
 
 def growth(call):
-    figures = array("q", bytes(8 * 3 * (SPANS + 1)))
+    figures = array("q", bytes(8 * FIGURES * (SPANS + 1)))
     world = calls.World()
     repeat(call, world, WARM)
     look(figures, 0)
     for span in range(SPANS + 1):
-        look(figures, 3 * span)
+        look(figures, FIGURES * span)
         repeat(call, world, ROUNDS if span < SPANS else 0)
     return [
-        min(figures[i + 3] - figures[i] for i in range(which, 3 * SPANS, 3))
-        for which in range(3)
+        min(b - a for a, b in pairwise(row))
+        for row in (figures[which::FIGURES] for which in range(FIGURES))
     ]
 
 

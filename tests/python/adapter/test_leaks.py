@@ -30,7 +30,8 @@ def growth():
 @pytest.mark.own_process
 @pytest.mark.parametrize("call", [*calls.every_call(), calls.refused])
 def test_a_call_made_thousands_of_times_leaves_nothing(growth, call):
-    in_use, blocks, objects = growth[call.__name__]
+    in_use, blocks, objects, references = growth[call.__name__]
     assert in_use <= 0, "bytes that malloc has handed out"
     assert blocks <= 0, "blocks of the interpreter"
     assert objects <= 0, "objects that the collector tracks"
+    assert references <= 0, "references to classes"
