@@ -55,12 +55,16 @@ def test_raise_refuses_while_a_model_lives():
     assert set(registered()) <= set(before)
 
 
-def test_automatic_names_start_again():
+def test_automatic_names_start_again_after_those_in_use():
+    gc.collect()
     keraser.clear()
     first = layers.Dense(1).name
     layers.Dense(1)
     keraser.clear()
     assert layers.Dense(1).name == first
+    living = layers.Dense(1)
+    keraser.clear()
+    assert layers.Dense(1).name != living.name
 
 
 def test_entries_of_living_functions_stay_and_their_gradients_are_right():

@@ -28,9 +28,6 @@ keras.Sequential([keras.Input((4,)), base.layers[0], keras.layers.Dense(1)])
 """
 
 
-@pytest.mark.xfail(
-    reason="clear() starts automatic names anew while layers that have them live on"
-)
 def test_after_clear_a_new_layer_fits_beside_a_living_one():
     done = subprocess.run(
         [sys.executable, "-c", TWICE], capture_output=True, text=True, check=False

@@ -7,9 +7,14 @@ never calls it; it resets only what grows with models.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Any
 
+from keraser import _core
 from keraser.receipt import Reset
+
+_AUTOMATIC_NAME = re.compile(r"(.+?)(?:_(\d+))?")
 
 #: What users set, as Keras calls it in its state.
 SETTINGS = (
@@ -57,18 +62,36 @@ def _as_text(value: Any) -> str:
 
 
 def reset_names() -> list[Reset]:
-    """Automatic names start again at `dense`, `dense_1`, ..."""
+    """Automatic names start again at `dense`, `dense_1`, ..., after those in use."""
     from keras.src.backend.common.stateless_scope import in_stateless_scope
 
     state, resets = _state(), []
-    names = state.pop("object_name_uids", None)
-    if names:
-        resets.append(
-            Reset("automatic names", len(names), "count from the start again")
-        )
+    counters = state.get("object_name_uids")
+    if counters:
+        in_use = _names_in_use()
+        freed = sum(max(counters[name] - in_use[name], 0) for name in counters)
+        counters.clear()
+        counters.update(in_use)
+        if freed:
+            note = "may be given again; those of living layers may not"
+            resets.append(Reset("automatic names", freed, note))
     if not in_stateless_scope() and state.get("uninitialized_variables"):
         count = len(state.pop("uninitialized_variables"))
         resets.append(
             Reset("uninitialised variables", count, "of a failed build, let go")
         )
     return resets
+
+
+def _names_in_use() -> Counter[str]:
+    """How many names of each kind are taken: living layers must stay unique beside
+    layers that are made later, in models that use both."""
+    from keras import Operation
+
+    in_use: Counter[str] = Counter()
+    for operation in _core.instances((Operation,)):
+        match = _AUTOMATIC_NAME.fullmatch(str(vars(operation).get("name")))
+        if match:
+            kind, index = match.groups()
+            in_use[kind] = max(in_use[kind], int(index or 0) + 1)
+    return in_use
