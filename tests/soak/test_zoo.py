@@ -21,25 +21,16 @@ def those(what):
     return [name for name in CHOSEN if what(RECIPES[name])]
 
 
-@pytest.fixture(scope="module")
-def table(pytestconfig):
-    """Prints rows past pytest's capture as they come."""
-    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    terminal.ensure_newline()
-    terminal.write_line(HEAD)
-    return terminal
-
-
 @pytest.fixture
-def measure(table):
-    """measure(recipe, arm) in a fresh process, and its row in the table."""
+def measure(capfd):
+    """measure(recipe, arm) in a fresh process; prints its row of the table."""
     processes = []
 
     def in_its_own_process(recipe, arm):
         processes.append(Process(arm, "--freeze"))
         figures = processes[0].measure(recipe, TRIALS, full_size=True)
-        table.ensure_newline()
-        table.write_line(as_row(recipe, arm, figures))
+        with capfd.disabled():
+            print(f"\n{HEAD}\n{as_row(recipe, arm, figures)}")
         return figures
 
     yield in_its_own_process
