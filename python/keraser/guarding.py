@@ -36,7 +36,8 @@ def guard() -> Guard:
 
     From then on an entry lives as long as the graph that needs it, so that plain
     `del model` and a garbage collection free what `fit` left in the registry. Entries
-    registered before are handed to their graphs too. Calling it again changes nothing.
+    registered before are handed to their graphs too. When entries have died, the next
+    registration empties TensorFlow's kernel cache. Calling it again changes nothing.
 
     Returns:
         A `Guard`, whose `undo()` restores TensorFlow's registry.

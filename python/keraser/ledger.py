@@ -30,7 +30,8 @@ class Ledger:
 
     def __init__(self, adapter: Adapter, plan: Plan, owned: Any) -> None:
         self._witnesses = adapter.witnesses(owned)
-        self.before = self._count(owned.tracked)
+        self._staying = {id(t) for t in adapter.staying(plan, owned) if t in owned}
+        self.before = self._count(owned.tracked - len(self._staying))
         self.after = self.before
         self.survivors: list[Kept] = []
         self.freed = dict.fromkeys(dict.fromkeys((*KINDS, *plan.part_kinds)), 0)
@@ -57,7 +58,7 @@ class Ledger:
 
     def release(self, owned: Any) -> None:
         """Lets go of all that `owned` owns, and looks whether it went."""
-        left = _release(owned)
+        left = self._release(owned)
         self.after = self._count(sum(left.values()))
         for tensor, kind, size in self._tensors:
             if tensor() is None:
@@ -73,14 +74,16 @@ class Ledger:
         self._witnesses = {}
         self._tensors = []
 
-
-def _release(owned: Any) -> Counter[str]:
-    """Types of what is still alive. A full collection is the last resort."""
-    _, alive = owned.release()
-    alive = [thing for thing in alive if type(thing) is not ClearedModel]
-    if not alive:
-        return Counter()
-    suspects = {id(thing): type(thing).__name__ for thing in alive}
-    del alive[:]
-    gc.collect()
-    return Counter(suspects[address] for address in _core.still_tracked(list(suspects)))
+    def _release(self, owned: Any) -> Counter[str]:
+        """Types of what is still alive. A full collection is the last resort."""
+        _, alive = owned.release()
+        suspects = {
+            id(thing): type(thing).__name__
+            for thing in alive
+            if type(thing) is not ClearedModel and id(thing) not in self._staying
+        }
+        del alive
+        if not suspects:
+            return Counter()
+        gc.collect()
+        return Counter(suspects[at] for at in _core.still_tracked(list(suspects)))

@@ -172,6 +172,8 @@ def test_the_older_of_two_models_that_share_a_layer_can_go_too():
     receipt = keraser.clear(older)
     assert receipt.cleared
     assert {k.what for k in receipt.kept if "layer" in k.what} == {"layer 'shared'"}
+    assert not any("objects" in k.what for k in receipt.kept), receipt
+    assert receipt.objects.after == 0
     assert np.array_equal(live.predict(X, verbose=0), before)
     assert live.get_config() == config
     live.compile("adam", "mse")

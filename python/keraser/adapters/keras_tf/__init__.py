@@ -86,6 +86,9 @@ class KerasTensorFlow:
     def witnesses(self, owned: Any) -> dict[str, list[Any]]:
         return model.witnesses(owned)
 
+    def staying(self, plan: Plan, owned: Any) -> list[Any]:
+        return nodes.staying(plan.extra, owned)
+
     def sever(self, plan: Plan, owned: Any, box: list[Any] | None) -> list[Reset]:
         """Cuts what the process itself keeps of the model; `box` None for a session."""
         resets = registry.drop_dead(plan.extra)

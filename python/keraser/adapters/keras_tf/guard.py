@@ -12,6 +12,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from keraser.adapters.keras_tf import caches
 from keraser.adapters.keras_tf.registry import (
     PREFIX,
     enclosing_graphs,
@@ -40,6 +41,7 @@ class GuardedRegistry(dict):
         self._weak: weakref.WeakValueDictionary[str, _Entry] = (
             weakref.WeakValueDictionary()
         )
+        self._alive = 0  # weak entries when last looked
         for name, entry in plain.items():
             self._adopt(name, entry)
 
@@ -63,13 +65,23 @@ class GuardedRegistry(dict):
                 kept.append(weak)
         self._weak[name] = weak
 
+    def _flush_after_deaths(self) -> None:
+        """Models died since the last registration: their kernels are still cached, some
+        35 KiB a variable. Not done where an entry dies, since that is in a collection,
+        which may be inside TensorFlow."""
+        if len(self._weak) < self._alive:
+            caches.flush()
+        self._alive = len(self._weak)
+
     def __setitem__(self, name: str, entry: dict[str, Any]) -> None:
         owners: list[Any] = []
         if isinstance(name, str) and name.startswith(PREFIX):
             from tensorflow.python.framework import ops
 
             owners = enclosing_graphs(ops.get_default_graph())
+            self._flush_after_deaths()
         self._store(name, entry, owners)
+        self._alive = len(self._weak)
 
     def __getitem__(self, name: str) -> dict[str, Any]:
         entry = self._weak.get(name)

@@ -32,6 +32,25 @@ def forget_dead_nodes(extra: Any, owned: Any) -> list[Reset]:
     return [Reset("shared layers", forgotten, note)]
 
 
+def staying(extra: Any, owned: Any) -> list[Any]:
+    """What was a seed and stays all the same, with its attributes: the node lists of
+    living operations, and the nodes in them that are only emptied."""
+    stay: list[Any] = []
+    for operation in extra.operations:
+        if operation in owned:
+            continue
+        inbound = vars(operation).get("_inbound_nodes", [])
+        outbound = vars(operation).get("_outbound_nodes", [])
+        stay += [inbound, outbound, *_emptied(inbound, owned)]
+    return stay + [getattr(thing, "__dict__", None) for thing in stay]
+
+
+def _emptied(nodes: list[Any], owned: Any) -> list[Any]:
+    """The dead ones that have a living one behind them."""
+    last = max((i for i, n in enumerate(nodes) if not _is_dead(n, owned)), default=0)
+    return [node for node in nodes[:last] if _is_dead(node, owned)]
+
+
 def _is_dead(node: Any, owned: Any) -> bool:
     """A node is reached by its place in the list from each of its outputs, without a
     reference, so it is dead only if they are."""
