@@ -9,13 +9,11 @@ class Facts:
 
     Attributes:
         leaks: it grows when models are dropped by the usual advice.
-        guarded: guard() alone is enough to stop the growth of Python objects.
+        guarded: guard() and a plain del are enough to stop the growth.
         heap_kib: what a trial may leave on the C heap after keraser.clear().
         objects: what a trial adds whatever one does, under the usual advice too.
         users_own: what of each trial the user's own code keeps usable, so that clear()
             names it instead of freeing it, as a regular expression for the receipt.
-        bug: why clear() does not do so today. Its tests are strict about it: whoever
-            mends the bug strikes it here.
     """
 
     leaks: bool = False
@@ -23,7 +21,6 @@ class Facts:
     heap_kib: float = 16.0
     objects: float = 0.0
     users_own: str = ""
-    bug: str = ""
 
 
 RECIPES = {
