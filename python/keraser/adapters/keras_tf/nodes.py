@@ -8,6 +8,7 @@ the layers that stay.
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from keraser.receipt import Reset
@@ -33,16 +34,33 @@ def forget_dead_nodes(extra: Any, owned: Any) -> list[Reset]:
 
 
 def staying(extra: Any, owned: Any) -> list[Any]:
-    """What was a seed and stays all the same, with its attributes: the node lists of
-    living operations, and the nodes in them that are only emptied."""
-    stay: list[Any] = []
+    """What was a seed and stays all the same, with what it alone keeps: the node lists
+    of living operations, and the nodes in them that are only emptied."""
+    lists: list[Any] = []
+    emptied: list[Any] = []
     for operation in extra.operations:
         if operation in owned:
             continue
         inbound = vars(operation).get("_inbound_nodes", [])
-        outbound = vars(operation).get("_outbound_nodes", [])
-        stay += [inbound, outbound, *_emptied(inbound, owned)]
-    return stay + [getattr(thing, "__dict__", None) for thing in stay]
+        lists += [inbound, vars(operation).get("_outbound_nodes", [])]
+        emptied += _emptied(inbound, owned)
+    stay = [*lists, *emptied, *(vars(node) for node in emptied)]
+    return stay + _kept_by(lists, owned)
+
+
+def _kept_by(lists: list[Any], owned: Any) -> list[Any]:
+    """What the lists lead to otherwise than by their nodes: attributes and the like."""
+    from keras.src.ops.node import Node
+
+    kept: dict[int, Any] = {}
+    pending = list(lists)
+    while pending:
+        for thing in gc.get_referents(pending.pop()):
+            known = id(thing) in kept or type(thing) is Node
+            if not known and thing in owned:
+                kept[id(thing)] = thing
+                pending.append(thing)
+    return list(kept.values())
 
 
 def _emptied(nodes: list[Any], owned: Any) -> list[Any]:
