@@ -14,9 +14,11 @@ from keraser.adapters.base import Plan, Witness
 #: Functions that a trainer builds on first use, and that capture every weight.
 TRAINER_FUNCTIONS = ("train_function", "test_function", "predict_function")
 
-#: How far back to look for graphs that nobody holds: 3 ms at most (bench/clear.py). A
-#: trained model of 50 layers makes some 40,000 objects.
-RECENT_OBJECTS = 60_000
+#: How far back to look for graphs that nobody holds, in objects: what tracing makes for
+#: each variable and slot, generously (96,000 objects in the row of 32 layers that
+#: bench/clear.py prints), and some of the program. A graph missed costs a collection.
+RECENT_OBJECTS = 20_000
+RECENT_OBJECTS_PER_VARIABLE = 1_000
 
 #: XLA's figure is that of the leak recipe fit_xla in tests/python/zoo.
 XLA_LIMIT = (
@@ -187,7 +189,8 @@ def _add_recent_graphs(plan: Plan) -> None:
     """
     from tensorflow.python.framework.func_graph import FuncGraph
 
-    for graph in _core.instances((FuncGraph,), RECENT_OBJECTS):
+    recent = RECENT_OBJECTS + RECENT_OBJECTS_PER_VARIABLE * len(plan.extra.handles)
+    for graph in _core.instances((FuncGraph,), recent):
         if any(id(outer) in plan.extra.handles for outer, _ in graph.captures):
             plan.groups[-1].append(graph)
 
