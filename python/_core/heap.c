@@ -45,13 +45,11 @@ static int add_object(PyObject *object, void *context) {
 }
 
 /* Variables of one frame stand together, in the order in which frames became nodes. */
-static krs_status expand_frame(krs_heap_graph *heap, krs_node node, size_t *next,
-                               krs_references *found) {
+static krs_status expand_frame(krs_heap_graph *heap, krs_node node, size_t *next) {
     const void *frame = krs_graph_address(heap->graph, node);
     size_t first = *next;
     while (*next < heap->variable_count && heap->variables[*next].frame == frame)
         (*next)++;
-    found->count = 0;
     const void **targets = malloc((*next - first + 1) * sizeof *targets);
     if (targets == NULL)
         return KRS_NOMEM;
@@ -69,7 +67,7 @@ static krs_status expand_all(krs_heap_graph *heap) {
     for (krs_node node = 0;
          status == KRS_OK && node < krs_graph_node_count(heap->graph); node++) {
         if (krs_heap_graph_is_frame(heap, node)) {
-            status = expand_frame(heap, node, &next_variable, &found);
+            status = expand_frame(heap, node, &next_variable);
             continue;
         }
         PyObject *object = (PyObject *)krs_graph_address(heap->graph, node);

@@ -30,8 +30,6 @@ from keraser.receipt import Reset
 class KerasTensorFlow:
     """The adapter of Keras 3 with TensorFlow as its backend; see `base.Adapter`."""
 
-    name = "Keras on TensorFlow"
-
     def is_model(self, value: Any) -> bool:
         return model.is_model(value)
 
@@ -74,8 +72,8 @@ class KerasTensorFlow:
     def living_functions(self) -> list[str]:
         return traces.describe_living()
 
-    def add_cached_traces(self, plan: Plan, box: list[Any]) -> bool:
-        return traces.add_traces_of(plan, box)
+    def add_cached_traces(self, plan: Plan, box: list[Any]) -> None:
+        traces.add_traces_of(plan, box)
 
     def models(self) -> list[Any]:
         return model.living_models()

@@ -41,9 +41,9 @@ class GuardedRegistry(dict):
         self._weak: weakref.WeakValueDictionary[str, _Entry] = (
             weakref.WeakValueDictionary()
         )
-        self._alive = 0  # weak entries when last looked
         for name, entry in plain.items():
             self._adopt(name, entry)
+        self._alive = len(self._weak)  # when a gradient was last registered
 
     def _adopt(self, name: str, entry: dict[str, Any]) -> None:
         """An entry made earlier belongs to the graph its closure leads to."""
@@ -71,16 +71,15 @@ class GuardedRegistry(dict):
         which may be inside TensorFlow."""
         if len(self._weak) < self._alive:
             caches.flush()
-        self._alive = len(self._weak)
 
     def __setitem__(self, name: str, entry: dict[str, Any]) -> None:
-        owners: list[Any] = []
-        if isinstance(name, str) and name.startswith(PREFIX):
-            from tensorflow.python.framework import ops
+        from tensorflow.python.framework import ops
 
-            owners = enclosing_graphs(ops.get_default_graph())
-            self._flush_after_deaths()
-        self._store(name, entry, owners)
+        if not name.startswith(PREFIX):
+            super().__setitem__(name, entry)
+            return
+        self._flush_after_deaths()
+        self._store(name, entry, enclosing_graphs(ops.get_default_graph()))
         self._alive = len(self._weak)
 
     def __getitem__(self, name: str) -> dict[str, Any]:

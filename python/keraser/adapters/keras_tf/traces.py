@@ -18,8 +18,8 @@ from keraser.receipt import Reset
 MANY_TRACES = 5
 
 
-def add_traces_of(plan: Plan, box: list[Any]) -> bool:
-    """Adds to the plan the traces keyed by the model in `box`. True if there are any.
+def add_traces_of(plan: Plan, box: list[Any]) -> None:
+    """Adds to the plan the traces keyed by the model in `box`.
 
     One look at the heap: call it only when something of the model seems held.
     """
@@ -34,7 +34,6 @@ def add_traces_of(plan: Plan, box: list[Any]) -> bool:
                 plan.extra.traces.append([cache, context, function_type, concrete])
                 plan.seeds.append(concrete)
                 plan.groups[-1].append(concrete)
-    return bool(plan.extra.traces)
 
 
 def _is_keyed_by(function_type: Any, box: list[Any]) -> bool:
