@@ -36,6 +36,10 @@ static int traverse_is_safe(PyObject *object) {
 
 int krs_references_read(PyObject *object, krs_references *into) {
     into->count = 0;
+    return krs_references_append(object, into);
+}
+
+int krs_references_append(PyObject *object, krs_references *into) {
     into->failed = 0;
     if (traverse_is_safe(object))
         Py_TYPE(object)->tp_traverse(object, references_add, into);

@@ -21,6 +21,9 @@ typedef struct {
  * Returns -1 when memory runs out (no exception is set). */
 int krs_references_read(PyObject *object, krs_references *into);
 
+/* Appends the referents of `object` to what is there. */
+int krs_references_append(PyObject *object, krs_references *into);
+
 void krs_references_free(krs_references *references);
 
 #endif
