@@ -7,8 +7,10 @@ PyObject *krs_py_process(PyObject *module, PyObject *unused) {
     krs_status status = krs_process_read(&process);
     if (status != KRS_OK)
         return krs_raise(status, "/proc/self/status");
-    return Py_BuildValue("{sKsKsKsI}", "rss", (unsigned long long)process.rss, "peak",
-                         (unsigned long long)process.peak, "swap",
+    return Py_BuildValue("{sKsKsKsKsKsI}", "rss", (unsigned long long)process.rss,
+                         "peak", (unsigned long long)process.peak, "file",
+                         (unsigned long long)process.file, "shared",
+                         (unsigned long long)process.shared, "swap",
                          (unsigned long long)process.swap, "threads", process.threads);
 }
 

@@ -5,9 +5,11 @@
  * otherwise change. */
 #include "state.h"
 
-PyDoc_STRVAR(process_doc,
-             "process($module, /)\n--\n\n"
-             "Resident set, its peak, swap (bytes) and threads, as a dict.");
+PyDoc_STRVAR(
+    process_doc,
+    "process($module, /)\n--\n\n"
+    "Resident set, its peak, what of it is files and shared memory, swap (all in\n"
+    "bytes) and threads, as a dict.");
 PyDoc_STRVAR(heap_doc, "heap($module, /)\n--\n\n"
                        "Bytes that malloc has handed out and keeps, as a dict.");
 PyDoc_STRVAR(

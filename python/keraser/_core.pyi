@@ -7,6 +7,8 @@ version: str
 class _Process(TypedDict):
     rss: int
     peak: int
+    file: int
+    shared: int
     swap: int
     threads: int
 

@@ -3,8 +3,9 @@
  *
  * The parser is strict, because a figure read wrong would be reported as truth: a field
  * that is there must look as the kernel writes it, its newline included, so text cut
- * short in a number is refused and not believed. VmHWM and VmSwap may be absent, since
- * gVisor (pkg/sentry/fsimpl/proc) writes neither; VmRSS and Threads may not. */
+ * short in a number is refused and not believed. VmHWM, RssFile, RssShmem and VmSwap
+ * may be absent, since gVisor (pkg/sentry/fsimpl/proc) writes none of them; VmRSS and
+ * Threads may not. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 /* The file is 1.5 to 4 KB; only a user in a thousand groups has a longer one. */
 enum { STATUS_BYTES = 16384 };
 
-typedef enum { RSS, PEAK, SWAP, THREADS, FIELD_COUNT } field;
+typedef enum { RSS, PEAK, MAPPED, SHARED, SWAP, THREADS, FIELD_COUNT } field;
 
 static const struct {
     const char *name;
@@ -28,6 +29,8 @@ static const struct {
 } fields[FIELD_COUNT] = {
     [RSS] = {"VmRSS:", " kB", 1024, UINT64_MAX / 1024, true},
     [PEAK] = {"VmHWM:", " kB", 1024, UINT64_MAX / 1024, false},
+    [MAPPED] = {"RssFile:", " kB", 1024, UINT64_MAX / 1024, false},
+    [SHARED] = {"RssShmem:", " kB", 1024, UINT64_MAX / 1024, false},
     [SWAP] = {"VmSwap:", " kB", 1024, UINT64_MAX / 1024, false},
     [THREADS] = {"Threads:", "", 1, UINT32_MAX, true},
 };
@@ -98,6 +101,8 @@ krs_status krs_process_parse(const char *text, size_t length, krs_process *proce
     }
     *process = (krs_process){.rss = values[RSS],
                              .peak = values[PEAK],
+                             .file = values[MAPPED],
+                             .shared = values[SHARED],
                              .swap = values[SWAP],
                              .threads = (uint32_t)values[THREADS]};
     return KRS_OK;

@@ -10,16 +10,20 @@
 #define HEAD "Name:\tpython3\nVmPeak:\t 9000 kB\n"
 #define RSS "VmRSS:\t  300 kB\n"
 #define HWM "VmHWM:\t  500 kB\n"
+#define FILES "RssFile:\t  200 kB\n"
+#define SHMEM "RssShmem:\t    40 kB\n"
 #define SWAP "VmSwap:\t       7 kB\n"
 #define THREADS "Threads:\t12\n"
-#define WHOLE HEAD HWM RSS SWAP THREADS "SigQ:\t0/96365\n"
+#define WHOLE HEAD HWM RSS FILES SHMEM SWAP THREADS "SigQ:\t0/96365\n"
 
-static const krs_process untouched = {11, 12, 13, 14};
+static const krs_process untouched = {11, 12, 13, 14, 15, 16};
 
 /* Field by field: the struct ends in padding. */
 static void assert_untouched(const krs_process *process) {
     assert_int_equal(process->rss, untouched.rss);
     assert_int_equal(process->peak, untouched.peak);
+    assert_int_equal(process->file, untouched.file);
+    assert_int_equal(process->shared, untouched.shared);
     assert_int_equal(process->swap, untouched.swap);
     assert_int_equal(process->threads, untouched.threads);
 }
@@ -38,20 +42,28 @@ static void assert_refused(const char *text, size_t length) {
 
 static void fields_are_found_wherever_they_stand_and_given_in_bytes(void **state) {
     (void)state;
-    const krs_process process = parsed(WHOLE), turned = parsed(THREADS SWAP RSS HWM);
+    const krs_process process = parsed(WHOLE);
+    const krs_process turned = parsed(THREADS SWAP SHMEM FILES RSS HWM);
     assert_int_equal(process.rss, 300 * 1024);
     assert_int_equal(process.peak, 500 * 1024);
+    assert_int_equal(process.file, 200 * 1024);
+    assert_int_equal(process.shared, 40 * 1024);
     assert_int_equal(process.swap, 7 * 1024);
     assert_int_equal(process.threads, 12);
     assert_int_equal(turned.rss, process.rss);
+    assert_int_equal(turned.file, process.file);
+    assert_int_equal(turned.shared, process.shared);
     assert_int_equal(turned.threads, process.threads);
 }
 
-static void a_sandbox_that_tells_no_peak_and_no_swap_is_understood(void **state) {
+static void
+a_sandbox_that_tells_resident_set_and_threads_alone_is_understood(void **state) {
     (void)state;
     const krs_process process = parsed(HEAD RSS THREADS);
     assert_int_equal(process.rss, 300 * 1024);
     assert_int_equal(process.peak, 0);
+    assert_int_equal(process.file, 0);
+    assert_int_equal(process.shared, 0);
     assert_int_equal(process.swap, 0);
 }
 
@@ -70,7 +82,7 @@ static void a_field_that_must_be_there_and_is_not_is_refused(void **state) {
 
 static void text_cut_anywhere_before_its_last_field_ends_is_refused(void **state) {
     (void)state;
-    const char text[] = HEAD HWM RSS SWAP THREADS;
+    const char text[] = HEAD HWM RSS FILES SHMEM SWAP THREADS;
     for (size_t length = 0; length < sizeof text - 1; length++)
         assert_refused(text, length);
     assert_int_equal(parsed(text).threads, 12);
@@ -96,6 +108,7 @@ static void the_largest_numbers_fit_and_larger_ones_are_refused(void **state) {
         RSS "Threads: 4294967296\n",
         RSS "Threads: 18446744073709551617\n",
         RSS THREADS "VmSwap: 18446744073709551616 kB\n",
+        RSS THREADS "RssFile: 18014398509481984 kB\n",
     };
     for (size_t i = 0; i < LENGTH_OF(texts); i++)
         assert_refused(texts[i], strlen(texts[i]));
@@ -104,10 +117,11 @@ static void the_largest_numbers_fit_and_larger_ones_are_refused(void **state) {
 static void a_field_not_as_the_kernel_writes_it_is_refused(void **state) {
     (void)state;
     const char *const fields[] = {
-        "VmRSS:\t\n",      "VmRSS:\t kB\n",    "VmRSS:\t1\n",      "VmRSS:\t1kB\n",
-        "VmRSS:\t1 MB\n",  "VmRSS:\t-1 kB\n",  "VmRSS:\t+1 kB\n",  "VmRSS:\t0x1 kB\n",
-        "VmRSS:\t1 kB \n", "VmRSS:\t1 kB\r\n", "VmRSS:\t1 2 kB\n", RSS RSS,
-        RSS "VmHWM:\tx\n", RSS "VmSwap:\n",    RSS THREADS,
+        "VmRSS:\t\n",      "VmRSS:\t kB\n",      "VmRSS:\t1\n",      "VmRSS:\t1kB\n",
+        "VmRSS:\t1 MB\n",  "VmRSS:\t-1 kB\n",    "VmRSS:\t+1 kB\n",  "VmRSS:\t0x1 kB\n",
+        "VmRSS:\t1 kB \n", "VmRSS:\t1 kB\r\n",   "VmRSS:\t1 2 kB\n", RSS RSS,
+        RSS "VmHWM:\tx\n", RSS "VmSwap:\n",      RSS THREADS,        RSS "RssFile: 1\n",
+        FILES FILES RSS,   RSS "RssShmem: kB\n",
     };
     for (size_t i = 0; i < LENGTH_OF(fields); i++) {
         char text[64] = "";
@@ -171,6 +185,7 @@ static void this_process_has_memory_and_a_thread(void **state) {
     assert_int_equal(krs_process_read(&process), KRS_OK);
     assert_true(process.rss > 100 * 1024);
     assert_true(process.peak == 0 || process.peak >= process.rss);
+    assert_true(process.file + process.shared < process.rss);
     assert_int_equal(process.threads, 1);
     assert_int_equal(fcntl(last_file, F_GETFD), -1); /* closed again */
 }
@@ -201,7 +216,8 @@ static void a_file_that_cannot_be_read_leaves_its_reason_in_errno(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_are_found_wherever_they_stand_and_given_in_bytes),
-        cmocka_unit_test(a_sandbox_that_tells_no_peak_and_no_swap_is_understood),
+        cmocka_unit_test(
+            a_sandbox_that_tells_resident_set_and_threads_alone_is_understood),
         cmocka_unit_test(a_field_that_must_be_there_and_is_not_is_refused),
         cmocka_unit_test(text_cut_anywhere_before_its_last_field_ends_is_refused),
         cmocka_unit_test(the_text_ends_where_its_length_says),

@@ -52,9 +52,10 @@ def test_doctor_without_keras_is_healthy():
 
 def test_process_and_heap_figures_agree_with_the_kernel():
     with open("/proc/self/statm") as statm:
-        pages = int(statm.read().split()[1])
-    rss = pages * 4096
-    assert abs(_core.process()["rss"] - rss) < 4 << 20
+        rss, shared = (int(pages) * 4096 for pages in statm.read().split()[1:3])
+    figures = _core.process()
+    assert abs(figures["rss"] - rss) < 4 << 20
+    assert abs(figures["file"] + figures["shared"] - shared) < 4 << 20
     before = _core.heap()["in_use"]
     block = bytearray(64 << 20)
     assert _core.heap()["in_use"] - before >= len(block)
