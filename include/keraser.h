@@ -206,13 +206,14 @@ typedef struct {
     uint32_t count;  /* how often the word stands there */
 } krs_static_hit;
 
-/* Looks for `word`, at addresses that are multiples of its size, in the static
- * variables of this process: writable private mappings of files, and memory without a
- * name that follows them without a gap (.bss). The heap and stacks are not looked at.
+/* Looks for `word`, not 0, at addresses that are multiples of its size, in the static
+ * variables of this process: writable private mappings of files, and of the memory that
+ * follows a file's mappings without a gap what its program headers claim (.bss). The
+ * heap and stacks are not looked at, nor what an allocator mapped right behind a file.
  * Writes at most `room` hits, in order of address, and their number to `*count`. Reads
  * by process_vm_readv(), so that memory unmapped meanwhile does no harm. KRS_SYSTEM
  * where /proc/self/maps or memory cannot be read, KRS_FORMAT where the former is not as
- * the kernel writes it. About 0.2 ms per MiB of static variables. */
+ * the kernel writes it. About 0.3 ms per MiB of static variables. */
 krs_status krs_static_find(uintptr_t word, krs_static_hit *hits, size_t room,
                            size_t *count);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "keraser.h"
+#include "proc/text.h"
 
 /* The file is 1.5 to 4 KB; only a user in a thousand groups has a longer one. */
 enum { STATUS_BYTES = 16384 };
@@ -35,37 +36,13 @@ static const struct {
     [THREADS] = {"Threads:", "", 1, UINT32_MAX, true},
 };
 
-/* Moves *at past `prefix` if the text goes on with it. */
-static bool skip(const char **at, const char *end, const char *prefix) {
-    const size_t length = strlen(prefix);
-    if ((size_t)(end - *at) < length || memcmp(*at, prefix, length) != 0)
-        return false;
-    *at += length;
-    return true;
-}
-
-/* Reads a decimal number of at most `most` and moves *at behind it. */
-static bool read_number(const char **at, const char *end, uint64_t most,
-                        uint64_t *number) {
-    const char *const start = *at;
-    uint64_t value = 0;
-    for (; *at < end && **at >= '0' && **at <= '9'; (*at)++) {
-        const uint64_t digit = (uint64_t)(**at - '0');
-        if (value > (most - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *number = value;
-    return *at > start;
-}
-
 /* Reads what follows the name of a field, up to the end of its line. */
 static bool read_value(const char *at, const char *end, field f, uint64_t *value) {
     while (at < end && (*at == '\t' || *at == ' '))
         at++;
     uint64_t number;
-    if (!read_number(&at, end, fields[f].most, &number) ||
-        !skip(&at, end, fields[f].unit) || at != end)
+    if (!krs__text_number(&at, end, 10, fields[f].most, &number) ||
+        !krs__text_skip(&at, end, fields[f].unit) || at != end)
         return false;
     *value = number * fields[f].scale;
     return true;
@@ -74,7 +51,7 @@ static bool read_value(const char *at, const char *end, field f, uint64_t *value
 /* Takes up one line, `end` being its newline; false if it is a field gone wrong. */
 static bool read_line(const char *at, const char *end, uint64_t *values, bool *found) {
     for (field f = 0; f < FIELD_COUNT; f++) {
-        if (!skip(&at, end, fields[f].name))
+        if (!krs__text_skip(&at, end, fields[f].name))
             continue;
         if (found[f])
             return false;

@@ -159,6 +159,17 @@ static krs_status attempt_paths(void *drawn) {
     return status;
 }
 
+static krs_status attempt_static_find(void *unused) {
+    (void)unused;
+    static volatile uintptr_t held = (uintptr_t)0x1234567887654321;
+    krs_static_hit hit = {"untouched", 1};
+    size_t count = 99;
+    const krs_status status = krs_static_find(held, &hit, 1, &count);
+    assert_int_equal(count, status == KRS_OK ? 1 : 99);
+    assert_true((status == KRS_OK) == (strcmp(hit.path, "untouched") != 0));
+    return status;
+}
+
 static void a_new_graph_survives_every_failure(void **state) {
     (void)state;
     assert_int_equal(fail_each_in_turn(attempt_new, NULL), 2); /* itself, its table */
@@ -184,12 +195,18 @@ static void each_question_survives_its_failure_and_writes_nothing(void **state) 
     sample_release(&s);
 }
 
+static void searching_static_variables_survives_every_failure(void **state) {
+    (void)state;
+    assert_int_equal(fail_each_in_turn(attempt_static_find, NULL), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_graph_survives_every_failure),
         cmocka_unit_test(making_nodes_survives_every_failure),
         cmocka_unit_test(expanding_survives_every_failure),
         cmocka_unit_test(each_question_survives_its_failure_and_writes_nothing),
+        cmocka_unit_test(searching_static_variables_survives_every_failure),
     };
     return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
 }

@@ -124,7 +124,7 @@ static void a_field_not_as_the_kernel_writes_it_is_refused(void **state) {
         FILES FILES RSS,   RSS "RssShmem: kB\n",
     };
     for (size_t i = 0; i < LENGTH_OF(fields); i++) {
-        char text[64] = "";
+        char text[128] = "";
         strcat(strcat(text, fields[i]), THREADS);
         assert_refused(text, strlen(text));
     }
