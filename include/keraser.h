@@ -173,8 +173,8 @@ typedef struct {
  * refers to a node that is not opened, only its parent gives a way. A way whose path to
  * `holder` meets its own path to the target is left out: it goes in a circle.
  * `next[n]` becomes the node after n on a shortest path from n to the target, for nodes
- * that were met, and KRS_NODE_NONE for all others, the target among them. Writes at most
- * `room` ways, the first in this order, and their number to `*count`. */
+ * that were met, and KRS_NODE_NONE for all others, the target among them. Writes at
+ * most `room` ways, the first in this order, and their number to `*count`. */
 enum { KRS_POPULAR = 200 };
 krs_status krs_graph_ways(const krs_graph *graph, const krs_referrers *referrers,
                           krs_node target, const uint8_t *barred,
@@ -202,8 +202,8 @@ krs_status krs_process_parse(const char *text, size_t length, krs_process *proce
 
 /* A mapped file, such as a library, whose static variables hold a word. */
 typedef struct {
-    char path[256];  /* as /proc/self/maps has it, cut where it is longer */
-    uint32_t count;  /* how often the word stands there */
+    char path[256]; /* as /proc/self/maps has it, cut where it is longer */
+    uint32_t count; /* how often the word stands there */
 } krs_static_hit;
 
 /* Looks for `word`, not 0, at addresses that are multiples of its size, in the static

@@ -29,6 +29,11 @@ PyDoc_STRVAR(holders_doc,
              "holders($module, targets, owned, ours, limit, /)\n--\n\n"
              "Who holds each of `targets` from outside `owned`: at most `limit` paths\n"
              "from a root each, the shortest first.");
+PyDoc_STRVAR(
+    static_holders_doc,
+    "static_holders($module, address, /)\n--\n\n"
+    "Libraries with static variables that hold `address`, at most 64 of them, as\n"
+    "a list of (path, how many).");
 PyDoc_STRVAR(seams_doc, "seams($module, /)\n--\n\n"
                         "Which way each version-dependent part goes, as a dict.");
 PyDoc_STRVAR(collector_idle_doc,
@@ -56,6 +61,7 @@ static PyMethodDef methods[] = {
     {"instances", krs_py_instances, METH_VARARGS, instances_doc},
     {"still_tracked", krs_py_still_tracked, METH_O, still_tracked_doc},
     {"holders", krs_py_holders, METH_VARARGS, holders_doc},
+    {"static_holders", krs_py_static_holders, METH_O, static_holders_doc},
     {"seams", krs_py_seams, METH_NOARGS, seams_doc},
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},

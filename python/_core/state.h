@@ -32,6 +32,8 @@ PyObject *krs_py_holders(PyObject *module, PyObject *arguments);     /* holders.
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
 
+PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
+
 /* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */
 PyObject *krs_describe_variable(const krs_variable *variable); /* variables.c */
 

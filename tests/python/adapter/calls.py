@@ -176,6 +176,12 @@ def holders(world, via=just_call):
     return [[len(path) for path in paths][:1] for paths in rows]
 
 
+def static_holders(_world, via=just_call):
+    found = via(_core.static_holders, id(type(None)))
+    assert all(path.startswith("/") and count > 0 for path, count in found)
+    return [path for path, _ in found]
+
+
 def seams(_world, via=just_call):
     return via(_core.seams)
 
@@ -203,6 +209,7 @@ CALLS = {
     "instances": [instances, recent_instances],
     "still_tracked": [still_tracked],
     "holders": [holders],
+    "static_holders": [static_holders],
     "seams": [seams],
     "process": [process],
     "heap": [heap],
@@ -241,6 +248,9 @@ REFUSED = [
     (TypeError, lambda w: _core.holders(w.box, None, [], 1)),
     (TypeError, lambda w: _core.holders(w, w.walk(), [], 1)),
     (OverflowError, lambda w: _core.holders(w.box, w.walk(), [], 1 << 80)),
+    (TypeError, lambda w: _core.static_holders(w)),
+    (ValueError, lambda _: _core.static_holders(0)),
+    (OverflowError, lambda _: _core.static_holders(1 << 80)),
     (TypeError, lambda w: _core.set_own_path(w)),
     (TypeError, lambda _: _core.set_own_path("")),
     (TypeError, lambda w: _core.heap(w)),
