@@ -34,8 +34,8 @@ static uint32_t spread(const krs_graph *graph, krs_node node, uint8_t *label,
                        krs_node *queue, uint32_t queued) {
     if (node >= graph->expanded)
         return queued;
-    const size_t end = krs__edges_end(graph, node);
-    for (size_t i = krs__edges_begin(graph, node); i < end; i++) {
+    const uint32_t end = krs__edges_end(graph, node);
+    for (uint32_t i = krs__edges_begin(graph, node); i < end; i++) {
         const krs_node target = graph->edges[i];
         if (label[target] != 0)
             continue;

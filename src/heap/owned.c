@@ -33,8 +33,8 @@ static void deduct(trial *t, const int64_t *references) {
     for (krs_node n = 0; n < graph->expanded; n++) {
         if (t->roles[n] == KRS_ROLE_BARRIER)
             continue;
-        const size_t end = krs__edges_end(graph, n);
-        for (size_t i = krs__edges_begin(graph, n); i < end; i++)
+        const uint32_t end = krs__edges_end(graph, n);
+        for (uint32_t i = krs__edges_begin(graph, n); i < end; i++)
             t->balance[graph->edges[i]]--;
     }
 }
@@ -44,8 +44,8 @@ static void deduct(trial *t, const int64_t *references) {
 static void leave(trial *t, krs_node node, krs_node swept) {
     if (node >= t->graph->expanded)
         return;
-    const size_t end = krs__edges_end(t->graph, node);
-    for (size_t i = krs__edges_begin(t->graph, node); i < end; i++) {
+    const uint32_t end = krs__edges_end(t->graph, node);
+    for (uint32_t i = krs__edges_begin(t->graph, node); i < end; i++) {
         const krs_node target = t->graph->edges[i];
         t->balance[target]++;
         if (!t->owned[target] || t->roles[target] == KRS_ROLE_SEED)

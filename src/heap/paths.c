@@ -22,19 +22,14 @@ static void enter(search *s, krs_node node, krs_node from) {
 static void leave(search *s, const krs_graph *graph, krs_node node) {
     if (node >= graph->expanded)
         return;
-    const size_t end = krs__edges_end(graph, node);
-    for (size_t i = krs__edges_begin(graph, node); i < end; i++)
+    const uint32_t end = krs__edges_end(graph, node);
+    for (uint32_t i = krs__edges_begin(graph, node); i < end; i++)
         enter(s, graph->edges[i], node);
 }
 
-static bool roots_are_valid(const krs_graph *graph, const krs_node *roots,
-                            const uint8_t *waves, size_t root_count) {
-    if (roots == NULL && root_count > 0)
-        return false;
-    for (size_t i = 0; i < root_count; i++) {
-        if (roots[i] >= graph->node_count)
-            return false;
-        if (waves != NULL && i > 0 && waves[i] < waves[i - 1])
+static bool waves_rise(const uint8_t *waves, size_t root_count) {
+    for (size_t i = 1; waves != NULL && i < root_count; i++) {
+        if (waves[i] < waves[i - 1])
             return false;
     }
     return true;
@@ -43,8 +38,8 @@ static bool roots_are_valid(const krs_graph *graph, const krs_node *roots,
 krs_status krs_graph_paths(const krs_graph *graph, const krs_node *roots,
                            const uint8_t *waves, size_t root_count,
                            const uint8_t *barred, krs_node *parent) {
-    if (graph == NULL || parent == NULL ||
-        !roots_are_valid(graph, roots, waves, root_count))
+    if (graph == NULL || parent == NULL || !krs__are_nodes(graph, roots, root_count) ||
+        !waves_rise(waves, root_count))
         return KRS_INVALID;
     if (graph->node_count == 0)
         return KRS_OK;

@@ -145,13 +145,18 @@ static void one_node_too_many_is_the_limit(void **state) {
     assert_int_equal(krs_graph_expand(graph, 1, third, 1), KRS_LIMIT);
 }
 
-static void a_count_of_targets_beyond_memory_is_refused(void **state) {
+static void one_edge_too_many_is_the_limit(void **state) {
     krs_graph *graph = *state;
+    assert_int_equal(graph->edge_limit, UINT32_MAX - 1);
+    graph->edge_limit = 3;
     node_of(graph, 0);
-    const void *targets[] = {address_of(0)};
-    assert_int_equal(krs_graph_expand(graph, 0, targets, 1), KRS_OK);
     node_of(graph, 1);
-    assert_int_equal(krs_graph_expand(graph, 1, targets, SIZE_MAX), KRS_NOMEM);
+    const void *targets[] = {address_of(0), address_of(1)};
+    assert_int_equal(krs_graph_expand(graph, 0, targets, 2), KRS_OK);
+    assert_int_equal(krs_graph_expand(graph, 1, targets, 2), KRS_LIMIT);
+    assert_int_equal(krs_graph_expand(graph, 1, targets, SIZE_MAX), KRS_LIMIT);
+    assert_int_equal(krs_graph_expand(graph, 1, targets, 1), KRS_OK);
+    assert_int_equal(krs_graph_edge_count(graph), 3);
 }
 
 static void the_check_sees_each_broken_invariant(void **state) {
@@ -174,11 +179,13 @@ static void the_check_sees_each_broken_invariant(void **state) {
     ASSERT_SEEN(graph->edge_end[0], 5);
     ASSERT_SEEN(graph->node_count, 1);
     ASSERT_SEEN(graph->node_limit, 1);
+    ASSERT_SEEN(graph->edge_limit, 3);
     ASSERT_SEEN(graph->slot_count, graph->slot_count / 2);
     size_t empty = 0;
     while (graph->slots[empty] != 0)
         empty++;
-    ASSERT_SEEN(graph->slots[empty], 1); /* node 0 in a second slot */
+    ASSERT_SEEN(graph->slots[empty], 1);        /* node 0 in a second slot */
+    ASSERT_SEEN(graph->slots[empty], 1u << 31); /* a tag of no node */
 #undef ASSERT_SEEN
     graph->address[1] = address_of(2);
     assert_false(krs__graph_check_all(graph));
@@ -197,7 +204,7 @@ int main(void) {
         graph_test(arguments_that_are_missing_are_refused),
         graph_test(a_graph_grows_far_beyond_its_first_size),
         graph_test(one_node_too_many_is_the_limit),
-        graph_test(a_count_of_targets_beyond_memory_is_refused),
+        graph_test(one_edge_too_many_is_the_limit),
         graph_test(the_check_sees_each_broken_invariant),
     };
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
