@@ -25,10 +25,19 @@ PyDoc_STRVAR(instances_doc,
 PyDoc_STRVAR(still_tracked_doc,
              "still_tracked($module, ids, /)\n--\n\n"
              "Those of a list of id()s at which the collector tracks an object now.");
-PyDoc_STRVAR(holders_doc,
-             "holders($module, targets, owned, ours, limit, /)\n--\n\n"
-             "Who holds each of `targets` from outside `owned`: at most `limit` paths\n"
-             "from a root each, the shortest first.");
+PyDoc_STRVAR(
+    ask_doc,
+    "ask($module, ours, targets, owned, natives, native_bytes, /, *, limit=64,\n"
+    "    types=0, top=0, objects=False, lean=True, fork=False)\n--\n\n"
+    "Several questions to one reading of the heap, answered by a dict:\n\n"
+    "'graph': (objects, references). 'held', for each of the list `targets`:\n"
+    "(at most `limit` paths, the shortest first, references that nothing explains,\n"
+    "garbage that holds it). 'keeps': (objects, bytes) that would go with the\n"
+    "targets. 'types': (objects, bytes, the `types` largest). 'top': the `top`\n"
+    "biggest owners, the memory `native_bytes` of `natives` included.\n\n"
+    "`owned` is an Owned, which goes with the targets, or None; `ours` are lists and\n"
+    "dicts of keraser's, which hold nothing. `lean` leaves plain values out, `fork`\n"
+    "reads in a child process, `objects` puts objects into paths in place of ids.");
 PyDoc_STRVAR(
     static_holders_doc,
     "static_holders($module, address, /)\n--\n\n"
@@ -60,7 +69,8 @@ static PyMethodDef methods[] = {
     {"variables", krs_py_variables, METH_O, variables_doc},
     {"instances", krs_py_instances, METH_VARARGS, instances_doc},
     {"still_tracked", krs_py_still_tracked, METH_O, still_tracked_doc},
-    {"holders", krs_py_holders, METH_VARARGS, holders_doc},
+    {"ask", (PyCFunction)(void (*)(void))krs_py_ask, METH_VARARGS | METH_KEYWORDS,
+     ask_doc},
     {"static_holders", krs_py_static_holders, METH_O, static_holders_doc},
     {"seams", krs_py_seams, METH_NOARGS, seams_doc},
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
@@ -83,11 +93,12 @@ static int module_exec(PyObject *module) {
         return -1;
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
     state->local_mark = PyUnicode_FromString(".<locals>.");
+    state->module_name = PyUnicode_InternFromString("__module__");
     state->own_path = PyUnicode_FromString("\x01"); /* no file is under it */
     PyObject *owned = PyType_FromModuleAndSpec(module, &krs_owned_spec, NULL);
     state->owned_type = (PyTypeObject *)owned;
     if (state->sizeof_name == NULL || state->local_mark == NULL ||
-        state->own_path == NULL || owned == NULL)
+        state->module_name == NULL || state->own_path == NULL || owned == NULL)
         return -1;
     if (PyModule_AddType(module, state->owned_type) < 0)
         return -1;
@@ -107,6 +118,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->gc_collect);
     Py_CLEAR(state->sizeof_name);
     Py_CLEAR(state->local_mark);
+    Py_CLEAR(state->module_name);
     Py_CLEAR(state->own_path);
     return 0;
 }

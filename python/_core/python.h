@@ -16,4 +16,14 @@
 #error "keraser needs CPython 3.10 or newer"
 #endif
 
+/* An object that the interpreter keeps for ever (3.12+): its count says nothing. */
+static inline int krs_is_immortal(PyObject *object) {
+#if PY_VERSION_HEX >= 0x030C0000
+    return _Py_IsImmortal(object);
+#else
+    (void)object;
+    return 0;
+#endif
+}
+
 #endif

@@ -20,6 +20,12 @@ static int references_add(PyObject *object, void *context) {
     return 0;
 }
 
+int krs_references_push(krs_references *into, const void *address) {
+    into->failed = 0;
+    references_add((PyObject *)address, into);
+    return into->failed ? -1 : 0;
+}
+
 /* Calling tp_traverse on an untracked object is our habit, not the collector's, and
  * has crashed types that rely on that (cpython gh-124538, a capsule). So untracked
  * objects are entered only where the traverse function is known to be ready. */

@@ -24,6 +24,9 @@ int krs_references_read(PyObject *object, krs_references *into);
 /* Appends the referents of `object` to what is there. */
 int krs_references_append(PyObject *object, krs_references *into);
 
+/* Appends one address. */
+int krs_references_push(krs_references *into, const void *address);
+
 void krs_references_free(krs_references *references);
 
 #endif

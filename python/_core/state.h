@@ -10,6 +10,7 @@ typedef struct {
     PyObject *gc_collect;     /* gc.collect, as it was when keraser was imported */
     PyObject *sizeof_name;    /* "__sizeof__", interned */
     PyObject *local_mark;     /* ".<locals>." */
+    PyObject *module_name;    /* "__module__", interned */
     PyObject *own_path;       /* str: folder of the package, with a slash at its end */
 } krs_state;
 
@@ -28,7 +29,8 @@ PyObject *krs_py_heap(PyObject *module, PyObject *unused);           /* figures.
 PyObject *krs_py_variables(PyObject *module, PyObject *objects);     /* variables.c */
 PyObject *krs_py_instances(PyObject *module, PyObject *arguments);   /* instances.c */
 PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);     /* tracked.c */
-PyObject *krs_py_holders(PyObject *module, PyObject *arguments);     /* holders.c */
+PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
+                     PyObject *keywords);                            /* ask.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
 

@@ -92,15 +92,6 @@ static krs_status build(krs_walk *walk, const krs_walk_start *start,
     return status;
 }
 
-static int is_immortal(PyObject *object) {
-#if PY_VERSION_HEX >= 0x030C0000
-    return _Py_IsImmortal(object);
-#else
-    (void)object;
-    return 0;
-#endif
-}
-
 /* References that do not count as holding. */
 typedef struct {
     const krs_graph *graph;
@@ -203,7 +194,7 @@ static krs_status count_references(const krs_walk *walk, const krs_walk_start *s
     uint32_t count = krs_graph_node_count(walk->graph);
     for (krs_node node = 0; node < count; node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        references[node] = is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
+        references[node] = krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
     }
     int is_given = PyList_GET_SIZE(start->given) > 0;
     krs_deduction deduction = {.graph = walk->graph,

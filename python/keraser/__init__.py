@@ -2,6 +2,9 @@
 
     receipt = keraser.clear(model)   # this model and all it owns
     receipt = keraser.clear()        # whatever dead models left behind
+    holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
+    census = keraser.census()        # every living model, and what is left of dead ones
+    keraser.top()                    # the biggest owners of the process
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
     keraser.doctor()                 # what works here and what does not, and why
 
@@ -24,15 +27,32 @@ from keraser.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
+    from keraser.census import Census, ModelRow, OrphanRow, census
+    from keraser.census_diff import CensusDiff
     from keraser.clearing import clear
+    from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
     from keraser.guarding import Guard, guard
     from keraser.husk import ClearedModel
     from keraser.receipt import Change, Kept, Receipt, Reset
+    from keraser.top import Owner, Top, top
+    from keraser.why import Holder, Holders, why
 
 #: Public name -> module that has it.
 _HOMES = {
+    "Census": "census",
+    "CensusDiff": "census_diff",
+    "ModelRow": "census",
+    "OrphanRow": "census",
+    "census": "census",
     "clear": "clearing",
+    "Cut": "cutting",
+    "Holder": "why",
+    "Holders": "why",
+    "why": "why",
+    "Owner": "top",
+    "Top": "top",
+    "top": "top",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",
@@ -49,21 +69,33 @@ _core.set_own_path(os.path.dirname(__file__) + os.sep)
 
 __version__ = _core.version
 __all__ = [
+    "Census",
+    "CensusDiff",
     "Change",
     "ClearedModel",
     "ClearedModelError",
+    "Cut",
     "Diagnosis",
     "Finding",
     "Guard",
+    "Holder",
+    "Holders",
     "Kept",
     "KeraserError",
+    "ModelRow",
+    "OrphanRow",
+    "Owner",
     "Receipt",
     "Reset",
     "StillHeldError",
+    "Top",
     "UnsupportedError",
+    "census",
     "clear",
     "doctor",
     "guard",
+    "top",
+    "why",
 ]
 
 

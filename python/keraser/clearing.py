@@ -11,25 +11,22 @@ import gc
 import sys
 import threading
 import time
-from types import CellType
 from typing import Any
 
 from keraser import _core
-from keraser.adapters.base import KINDS, Adapter, Plan, find_adapter
+from keraser.adapters.base import KINDS, Adapter, Plan, find_adapter, find_vocabulary
 from keraser.errors import KeraserError, StillHeldError, UnsupportedError
 from keraser.husk import ClearedModel, make_husk
 from keraser.ledger import Ledger
-from keraser.names import is_frame, name_path
+from keraser.names import Vocabulary, name_path
 from keraser.receipt import Change, Kept, Receipt, Reset
+from keraser.why import PATH_LIMIT, holders_of
 
 #: How many holders of one thing are named.
 HOLDER_LIMIT = 8
 
-_MODES = ("keep", "raise")
-_LATER = {
-    "hollow": "frees the memory of a model that others still hold",
-    "cut": "drops the references of those that hold it",
-}
+_MODES = ("keep", "raise", "cut")
+_LATER = {"hollow": "frees the memory of a model that others still hold"}
 _lock = threading.RLock()
 
 
@@ -49,7 +46,9 @@ def clear(model: Any = None, *, held: str = "keep") -> Receipt:
         model: a Keras model on the TensorFlow backend, or None.
         held: what to do when something else holds the model or a part of it.
             "keep": a model that is held is left as it is; of one that is not, what
-            others hold of it stays with them. "raise": all or nothing.
+            others hold of it stays with them. "raise": all or nothing. "cut": what
+            holds it is dropped first where that is safe (see `Holders.cut`); then as
+            "keep".
 
     Returns:
         A `Receipt`, with figures from before and after.
@@ -59,7 +58,7 @@ def clear(model: Any = None, *, held: str = "keep") -> Receipt:
         ValueError: unknown `held`.
         StillHeldError: `held="raise"` and something is held; or a method of the model
             is running, such as fit. Nothing was changed.
-        UnsupportedError: `held="hollow"` or `"cut"`, or another backend.
+        UnsupportedError: `held="hollow"`, or another backend.
         KeraserError: called while the garbage collector runs.
 
     Example:
@@ -90,10 +89,10 @@ def _check_mode(held: str) -> None:
     if held in _LATER:
         raise UnsupportedError(
             f'held="{held}" ({_LATER[held]}) is not in this version of keraser; '
-            'use held="keep" or held="raise"'
+            'use held="keep", "cut" or "raise"'
         )
     if held not in _MODES:
-        raise ValueError(f'held must be "keep" or "raise", not {held!r}')
+        raise ValueError(f'held must be "keep", "cut" or "raise", not {held!r}')
 
 
 def _check_collector() -> None:
@@ -140,6 +139,7 @@ class _Call:
         self.settings = adapter.settings()
         self.figures = self._figures()
         self.ways_out: list[str] = []
+        self.resets: list[Reset] = []
 
     def _figures(self) -> dict[str, int | None]:
         return {
@@ -154,6 +154,10 @@ class _Call:
     def clear_model(self, box: list[Any]) -> Receipt:
         self._refuse_while_running(box)
         plan, owned = self._judge(box)
+        if self.held == "cut" and self._something_is_held(plan, owned, box):
+            owned.forget()
+            self._cut_holders(plan, box)
+            plan, owned = self._judge(box)
         model_is_held = owned.outside(box[0]) > 0
         kept = self._name_kept(plan, owned, box if model_is_held else [])
         if kept and self.held == "raise":
@@ -230,6 +234,16 @@ class _Call:
         resets += self.adapter.flush_caches()
         return self._receipt(name, kind, True, ledger, kept, resets, limits)
 
+    def _cut_holders(self, plan: Plan, box: list[Any]) -> None:
+        """Drops what holds the model, but for the names that the caller gave away."""
+        from keraser.cutting import cut
+
+        name = f"{plan.kind} {plan.name!r}"
+        plan.drop()
+        done = cut(box, name, dry_run=False, spare=_is_given).done
+        if done:
+            self.resets.append(Reset("holders", len(done), "cut: " + "; ".join(done)))
+
     def _name_kept(self, plan: Plan, owned: Any, model: list[Any]) -> list[Kept]:
         """Names what will stay alive, and its holders, by one reading of the heap."""
         parts = _kept_parts(plan, owned)
@@ -237,22 +251,25 @@ class _Call:
         if not targets:
             return []
         ours = [targets, model, plan.seeds, *plan.groups, *plan.containers()]
-        paths = _core.holders(targets, owned, ours, HOLDER_LIMIT)
+        answer = _core.ask(ours, targets, owned, [], [], limit=PATH_LIMIT)
+        vocabulary = find_vocabulary()
+        rows = [paths for paths, _, _ in answer["held"]]
         if model:  # it stays whole: its parts need no reason of their own
-            others = [path for path in paths[0] if not _is_given(path)]
-            self._find_ways_out(others)
-            return [Kept(f"model {plan.name!r}", 0, _names(others, model[0]))]
+            others = [path for path in rows[0] if not _is_given(path)]
+            self._find_ways_out(others, vocabulary)
+            return [Kept(f"model {plan.name!r}", 0, _names(others, vocabulary))]
         kept = []
-        for index, found, part in zip(parts, paths, targets, strict=True):
-            self._find_ways_out(found[:1])
+        for index, paths in zip(parts, rows, strict=True):
+            self._find_ways_out(paths[:1], vocabulary)
             size = plan.part_bytes[index]
-            kept.append(Kept(plan.part_names[index], size, _names(found[:1], part)))
+            holders = _names(paths, vocabulary)[:1]
+            kept.append(Kept(plan.part_names[index], size, holders))
         return _merge(kept)
 
-    def _find_ways_out(self, paths: list[list[Any]]) -> None:
+    def _find_ways_out(self, paths: list[tuple], vocabulary: Vocabulary) -> None:
         """Remembers what the user can do about these holders."""
         for path in paths:
-            way_out = self.adapter.way_out(path)
+            way_out = self.adapter.way_out(name_path(path, vocabulary), path[1])
             if way_out is not None and way_out not in self.ways_out:
                 self.ways_out.append(way_out)
 
@@ -283,12 +300,13 @@ class _Call:
         if not models:
             return []
         owned = _core.Owned(models, [], [], [], [])
-        paths = _core.holders(models, owned, [models], HOLDER_LIMIT)
+        answer = _core.ask([models], models, owned, [], [], limit=PATH_LIMIT)
+        vocabulary = find_vocabulary()
         kept = []
-        for model, found in zip(models, paths, strict=True):
-            self._find_ways_out(found)
+        for model, (paths, _, _) in zip(models, answer["held"], strict=True):
+            self._find_ways_out(paths, vocabulary)
             size = sum(self.adapter.plan([model]).part_bytes)
-            kept.append(Kept(f"model {model.name!r}", size, _names(found, model)))
+            kept.append(Kept(f"model {model.name!r}", size, _names(paths, vocabulary)))
         return kept
 
     # ---- the receipt ------------------------------------------------------------
@@ -323,7 +341,7 @@ class _Call:
             functions=Change(before.functions, after.functions),
             **{k: Change(self.figures[k], figures[k]) for k in figures},
             kept=(*kept, *ledger.survivors),
-            resets=tuple(resets),
+            resets=(*self.resets, *resets),
             settings=settings,
             limits=(*limits, *self.ways_out),
             seconds=time.perf_counter() - self.started,
@@ -354,19 +372,18 @@ def _merge(kept: list[Kept]) -> list[Kept]:
     return list(merged.values())
 
 
-def _is_given(path: list[Any]) -> bool:
+def _is_given(path: tuple) -> bool:
     """Whether a path is a mere name of the model in the code that called clear()."""
-    holder = path[-1]
-    if type(holder) is dict:
-        return any(holder is names for names in _module_variables())
-    if type(holder) is CellType and len(path) > 1:
-        holder = path[-2]  # the variable is shared with an inner function
-    return is_frame(holder) and holder[0] == threading.get_ident()
+    root, steps = path
+    if root[0] == "frame":
+        return not steps and root[1] == threading.get_ident()
+    names = [id(names) for names in _module_variables()]
+    return len(steps) == 1 and steps[0][0] in names
 
 
-def _names(paths: list[list[Any]], target: Any) -> tuple[str, ...]:
-    """Holders as text, each once, in the order found."""
-    return tuple(dict.fromkeys(name_path(path, target) for path in paths))
+def _names(paths: list[tuple], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Holders as text, each place once, the nearest first."""
+    return tuple(str(holder) for holder in holders_of("", paths, vocabulary)[:HOLDER_LIMIT])
 
 
 def _held_error(what: str, kept: list[Kept]) -> StillHeldError:

@@ -5,6 +5,7 @@ the right answer. What must not be compared is left out: a figure of the process
 address. The tests of this folder make the same calls and look at different things.
 """
 
+import functools
 import gc
 import sys
 import threading
@@ -169,17 +170,33 @@ def still_tracked(world, via=just_call):
     return len(found)
 
 
-def holders(world, via=just_call):
+def ask(world, via=just_call, **questions):
+    """Who holds a part, and all that may be asked beside; only what cannot change."""
     box, walk = [world.kept, world.shelf], world.walk()
-    rows = deep(None, via, _core.holders, box, walk, [box], 40)
-    assert any(path[-1] is world.shelf.kept for path in rows[0])
-    return [[len(path) for path in paths][:1] for paths in rows]
+    ours = [box, world.__dict__, world.box]
+    natives, sizes = [world.shelf], [1 << 40]
+    call = functools.partial(_core.ask, limit=40, top=3, types=5, **questions)
+    answer = deep(None, via, call, ours, box, walk, natives, sizes)
+    paths, references, garbage = answer["held"][0]
+    assert not garbage
+    names = [path[1][-1][3:] for path in paths if path[1]]
+    assert ("attribute", "kept") in names or ("index", 0) in names, paths
+    assert answer["top"][0][5] == 1 << 40
+    return answer["keeps"], len(answer["types"][3])
 
 
-def static_holders(_world, via=just_call):
-    found = via(_core.static_holders, id(type(None)))
-    assert all(path.startswith("/") and count > 0 for path, count in found)
-    return [path for path, _ in found]
+def ask_whole(world, via=just_call):
+    return ask(world, via, lean=False, objects=True)
+
+
+def ask_in_a_child(world, via=just_call):
+    return ask(world, via, fork=True)
+
+
+def ask_for_the_nearest(world, via=just_call):
+    box = [world.kept]
+    answer = via(_core.ask, [box], box, None, [], [], limit=1)
+    return len(answer["held"][0][0])
 
 
 def seams(_world, via=just_call):
@@ -208,7 +225,7 @@ CALLS = {
     "variables": [variables],
     "instances": [instances, recent_instances],
     "still_tracked": [still_tracked],
-    "holders": [holders],
+    "ask": [ask, ask_whole, ask_in_a_child, ask_for_the_nearest],
     "static_holders": [static_holders],
     "seams": [seams],
     "process": [process],
@@ -245,12 +262,14 @@ REFUSED = [
     (TypeError, lambda w: _core.still_tracked([w])),
     (ValueError, lambda _: _core.still_tracked([0])),
     (OverflowError, lambda _: _core.still_tracked([1 << 80])),
-    (TypeError, lambda w: _core.holders(w.box, None, [], 1)),
-    (TypeError, lambda w: _core.holders(w, w.walk(), [], 1)),
-    (OverflowError, lambda w: _core.holders(w.box, w.walk(), [], 1 << 80)),
-    (TypeError, lambda w: _core.static_holders(w)),
-    (ValueError, lambda _: _core.static_holders(0)),
-    (OverflowError, lambda _: _core.static_holders(1 << 80)),
+    (TypeError, lambda w: _core.ask(w.box, w.box, w, [], [])),
+    (TypeError, lambda w: _core.ask(w, w.box, None, [], [])),
+    (TypeError, lambda w: _core.ask([], w, None, [], [])),
+    (ValueError, lambda w: _core.ask([], w.box, None, [], [1])),
+    (ValueError, lambda w: _core.ask([], w.box, None, [], [], limit=0)),
+    (ValueError, lambda w: _core.ask([], w.box, None, [], [], top=-1)),
+    (ValueError, lambda w: _core.ask([], [], None, [], [], fork=True, objects=True)),
+    (TypeError, lambda w: _core.ask([], [], None, [w], ["many"], top=1)),
     (TypeError, lambda w: _core.set_own_path(w)),
     (TypeError, lambda _: _core.set_own_path("")),
     (TypeError, lambda w: _core.heap(w)),

@@ -52,7 +52,7 @@ def test_each_failing_malloc_of_the_extension_is_a_memory_error(preloaded):
     # These build a graph, and so many buffers grow on the way.
     assert failed["owned"] > 20
     assert failed["variables"] > 8
-    assert failed["holders"] > 100
+    assert failed["ask"] > 100
 
 
 @pytest.mark.own_process
@@ -60,5 +60,5 @@ def test_each_failing_allocation_of_the_interpreter_is_a_memory_error(preloaded)
     if importlib.util.find_spec("_testcapi") is None:
         pytest.skip("this Python has no _testcapi")
     failed = failures(preloaded, "python")
-    for name in ("owned", "variables", "instances", "holders"):
+    for name in ("owned", "variables", "instances", "ask"):
         assert failed[name] > 0, name

@@ -107,7 +107,8 @@ def walk(expected):
     assert calls.owned(world) == expected
     assert calls.owned_outside(world)[0] == 0
     calls.variables(world)
-    calls.holders(world)
+    calls.ask(world)
+    calls.ask_whole(world)
     calls.still_tracked(world)
     assert world.shelf in _core.instances((calls.Holder,))
     assert not any(type(thing) is tuple for thing in _core.instances((object,)))

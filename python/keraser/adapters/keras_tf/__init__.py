@@ -4,11 +4,12 @@
 `guard` its cure in advance · `library` functions of TensorFlow's runtime ·
 `traces` what living tf.functions remember · `nodes` the layer graph that shared
 layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
-`holding` what is left to the user, and the way out · `health` what doctor() says.
+`tensors` the memory of tensors · `holding` holders by name · `health` what doctor() says.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from keraser.adapters.base import Plan
@@ -21,9 +22,11 @@ from keraser.adapters.keras_tf import (
     nodes,
     registry,
     session,
+    tensors,
     traces,
 )
 from keraser.adapters.keras_tf.library import RuntimeFunctions
+from keraser.names import Name, Vocabulary
 from keraser.receipt import Reset
 
 
@@ -113,8 +116,32 @@ class KerasTensorFlow:
     def limits(self, plan: Plan) -> list[str]:
         return list(plan.extra.limits)
 
-    def way_out(self, path: list[Any]) -> str | None:
-        return holding.way_out(path)
+    def way_out(self, name: Name, steps: list[Any]) -> str | None:
+        return holding.way_out(name, steps)
+
+    def vocabulary(self) -> Vocabulary:
+        return holding.vocabulary()
+
+    def attribute_cut(self, holder: Any, name: Any) -> Callable[[], Any] | None:
+        return holding.attribute_cut(holder, name)
+
+    def tensors(self) -> tensors.Tensors:
+        return tensors.find_tensors()
+
+    def add_native(self, natives: list[Any], sizes: list[int]) -> None:
+        tensors.add_native(natives, sizes)
+
+    def kept_tensors(self, owned: Any) -> list[tuple[int, int]]:
+        return tensors.kept_tensors(owned)
+
+    def count_graphs(self, owned: Any) -> int:
+        return tensors.count_graphs(owned)
+
+    def count_graphs_of(self, handles: set[int]) -> int:
+        return tensors.count_graphs_of(handles)
+
+    def name_handles(self) -> dict[int, str]:
+        return tensors.name_handles()
 
     def findings(self) -> list[tuple[str, bool, str]]:
         return health.findings()

@@ -10,6 +10,7 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import Plan, Witness
+from keraser.adapters.keras_tf.tensors import handle_bytes
 
 #: Functions that a trainer builds on first use, and that capture every weight.
 TRAINER_FUNCTIONS = ("train_function", "test_function", "predict_function")
@@ -259,20 +260,6 @@ def _owned_handles(owned: Any) -> list[Any]:
 def add_orphans(plan: Plan, owned: Any) -> None:
     """Adds the variables that no model has any more: only their handles are left."""
     for handle in _owned_handles(owned):
-        size = _handle_bytes(handle)
+        size = handle_bytes(handle)
         if size:
             plan.add_part(handle, "a variable without a model", "orphans", size)
-
-
-def _handle_bytes(handle: Any) -> int:
-    """Bytes of the variable behind a resource handle; 0 for other resources."""
-    from tensorflow import as_dtype
-
-    known = getattr(handle, "_handle_data", None)
-    if known is None or not known.is_set or len(known.shape_and_type) != 1:
-        return 0
-    shape_and_type = known.shape_and_type[0]
-    if shape_and_type.shape.unknown_rank:
-        return 0
-    sizes = [dimension.size for dimension in shape_and_type.shape.dim]
-    return max(math.prod(sizes), 0) * as_dtype(shape_and_type.dtype).size

@@ -1,0 +1,69 @@
+"""What an IPython shell remembers of results and errors, and how it forgets.
+
+A result is kept in four places: `Out`, the variable `_12`, one of `_`, `__`, `___`, and
+the same attribute of the display hook. One action of a user must clear them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from typing import Any
+
+from keraser.names import Landmark, Vocabulary
+
+_RESULT = re.compile(r"_+|_\d+")
+_ERRORS = ("last_exc", "last_value", "last_traceback", "last_type")
+
+
+def shell() -> Any:
+    """The shell of this process, None outside of one."""
+    module = sys.modules.get("IPython.core.interactiveshell")
+    if module is None or not module.InteractiveShell.initialized():
+        return None
+    return module.InteractiveShell.instance()
+
+
+def vocabulary() -> Vocabulary:
+    """`Out`, the display hook and the last error."""
+    ip = shell()
+    if ip is None:
+        return Vocabulary()
+    return Vocabulary(
+        {
+            id(ip.user_ns.get("_oh")): Landmark("Out", "notebook"),
+            id(ip.displayhook): Landmark("display hook", "notebook"),
+            id(ip.user_ns_hidden): Landmark("user_ns_hidden", "notebook"),
+            id(ip.InteractiveTB): Landmark("InteractiveTB", "error"),
+            id(ip.last_execution_result): Landmark("last_execution_result", "error"),
+        }
+    )
+
+
+def forget(value: Any) -> None:
+    """Drops a result from everywhere in IPython that remembers it."""
+    ip = shell()
+    if ip is None:
+        return
+    outputs = ip.user_ns.get("_oh", {})
+    for number in [n for n, shown in list(outputs.items()) if shown is value]:
+        outputs.pop(number, None)
+    for names in (ip.user_ns, vars(ip.displayhook), ip.user_ns_hidden):
+        for name in [n for n, shown in list(names.items()) if shown is value]:
+            if not isinstance(name, str) or not _RESULT.fullmatch(name):
+                continue
+            names[name] = ""  # as IPython itself begins
+
+
+def forget_error() -> None:
+    """Drops the error that the interpreter and IPython show last."""
+    for name in _ERRORS:
+        with contextlib.suppress(AttributeError):
+            delattr(sys, name)
+    ip = shell()
+    if ip is not None:
+        ip.InteractiveTB.tb = None
+        ip.InteractiveTB.etype = None
+        ip.InteractiveTB.evalue = None
+        ip.last_execution_result = None
