@@ -31,6 +31,8 @@ PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);     /* tracked.
 PyObject *krs_py_holders(PyObject *module, PyObject *arguments);     /* holders.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
+PyObject *krs_py_edge(PyObject *module, PyObject *arguments);        /* edges.c */
+PyObject *krs_py_label(PyObject *module, PyObject *object);          /* edges_label.c */
 
 PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
 
