@@ -47,6 +47,9 @@ PyDoc_STRVAR(
     "reference: (how, name or None, references of the chain that this covers).");
 PyDoc_STRVAR(label_doc, "label($module, thing, /)\n--\n\n"
                         "Name of a function, type, module, frame..., or None.");
+PyDoc_STRVAR(learn_arrays_doc,
+             "learn_arrays($module, view, base, /)\n--\n\n"
+             "Finds where arrays of this type refer to their base; False if nowhere.");
 
 PyDoc_STRVAR(set_own_path_doc, "set_own_path($module, path, /)\n--\n\n"
                                "Folder whose functions hold nothing.");
@@ -74,6 +77,7 @@ static PyMethodDef methods[] = {
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
     {"edge", krs_py_edge, METH_VARARGS, edge_doc},
     {"label", krs_py_label, METH_O, label_doc},
+    {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -108,6 +112,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     krs_state *state = krs_state_of(module);
     Py_VISIT(state->owned_type);
     Py_VISIT(state->gc_collect);
+    Py_VISIT(state->rules.array_type);
     return 0;
 }
 
@@ -118,6 +123,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->sizeof_name);
     Py_CLEAR(state->local_mark);
     Py_CLEAR(state->own_path);
+    Py_CLEAR(state->rules.array_type);
     return 0;
 }
 

@@ -222,6 +222,10 @@ def label(world, via=just_call):
     return [via(_core.label, thing) for thing in things]
 
 
+def learn_arrays(world, via=just_call):
+    return via(_core.learn_arrays, world, world.box)
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -240,6 +244,7 @@ CALLS = {
     "collector_idle": [collector_idle],
     "edge": [edge],
     "label": [label],
+    "learn_arrays": [learn_arrays],
     "set_own_path": [set_own_path],
 }
 
@@ -282,6 +287,7 @@ REFUSED = [
     (ValueError, lambda w: _core.edge([w, w], -1)),
     (OverflowError, lambda w: _core.edge([w, w], 1 << 80)),
     (TypeError, lambda _: _core.label()),
+    (TypeError, lambda w: _core.learn_arrays(w)),
     (TypeError, lambda w: _core.set_own_path(w)),
     (TypeError, lambda _: _core.set_own_path("")),
     (TypeError, lambda w: _core.heap(w)),

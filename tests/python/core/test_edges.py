@@ -1,4 +1,4 @@
-"""edge() and label(): how one object refers to another, in words."""
+"""edge(), label() and learn_arrays(): how one object refers to another, in words."""
 
 import array
 import collections
@@ -723,5 +723,61 @@ class TestLabels:
             gc.enable()
 
 
-def test_the_layout_of_this_python_is_known():
-    assert _core.seams()["attributes"]
+class TestReferences:
+    def test_constants_of_code_are_held_by_it(self):
+        names = {}
+        exec("def function(): return (1.5, 'constant')", names)
+        constant = names["function"]()
+        nothing = _core.Owned([], [], [], [], [])
+        paths = _core.holders([constant], nothing, [], 8)[0]
+        code = names["function"].__code__
+        assert any(code in path for path in paths if type(path[-1]) is tuple)
+
+    def test_a_static_type_holds_its_bases(self):
+        nothing = _core.Owned([], [], [], [], [])
+        paths = _core.holders([range.__mro__], nothing, [], 8)[0]
+        assert any(path[-1] is range for path in paths)
+
+    def test_a_dict_of_attributes_belongs_to_its_instance(self):
+        box = [Thing()]
+        box[0].kept = [1]
+        box[0].__dict__["more"] = [2]
+        key = id(box[0].__dict__)
+        found = _core.Owned(box, [], [box], [], [])
+        assert key in {id(thing) for thing in found.instances(dict)}
+
+    def test_a_dict_of_attributes_that_somebody_holds_stays(self):
+        box = [Thing()]
+        box[0].kept = [1]
+        held = box[0].__dict__
+        found = _core.Owned(box, [], [box], [], [])
+        assert held not in found
+        assert found.outside(held) == 1
+
+    def test_arrays_are_learned_from_a_view_and_its_base(self):
+        numpy = pytest.importorskip("numpy")
+        base = numpy.arange(10)
+        view = base[2:]
+        assert _core.learn_arrays(view, base)
+        assert not _core.learn_arrays(base, view)
+        assert not _core.learn_arrays(view[1:], view)  # refers to the base of all
+        before = sys.getrefcount(numpy.ndarray)
+        again = _core.learn_arrays(view, base)
+        after = sys.getrefcount(numpy.ndarray)
+        assert (again, after) == (True, before)
+
+    def test_nothing_is_learned_from_what_is_no_array(self):
+        value = []
+        for view, base in [
+            (value, []),
+            ([value], value),
+            (int, object),
+            (3, 4),
+            (sys, 3),
+            (Thing(), Thing()),
+            (Slotted(), Slotted()),
+        ]:
+            assert not _core.learn_arrays(view, base)
+
+    def test_the_layout_of_this_python_is_known(self):
+        assert _core.seams()["attributes"]
