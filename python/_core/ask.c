@@ -62,7 +62,9 @@ static krs_status start(krs_reading *reading, krs_state *state,
     memset(reading, 0, sizeof *reading);
     reading->state = state;
     reading->question = question;
-    krs_heap_rules rules = {.lean = question->lean, .own_path = state->own_path};
+    krs_heap_rules rules = {.lean = question->lean,
+                            .own_path = state->own_path,
+                            .references = &state->rules};
     krs_status status =
         krs_heap_graph_read(&reading->heap, &rules, question->targets);
     if (status == KRS_OK &&

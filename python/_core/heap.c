@@ -92,7 +92,7 @@ static krs_status expand_all(krs_heap_graph *heap, const krs_heap_rules *rules) 
     krs_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL)
         return KRS_NOMEM;
-    batch->found = rules->references;
+    batch->found.rules = rules->references;
     krs_status status = KRS_OK;
     for (krs_node node = 0;
          status == KRS_OK && node < krs_graph_node_count(heap->graph);

@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
     int lean;           /* leave out str, int, float, bytes, bool and None */
     PyObject *own_path; /* variables of functions from files under it hold nothing */
-    krs_references references; /* its rules are followed; its buffer is not used */
+    const krs_reference_rules *references;
 } krs_heap_rules;
 
 /* Reads the heap; `wanted`, a list, is part of it whatever refers to it. Addresses are

@@ -3,6 +3,7 @@
  * This file is the table of contents. Every function parses, calls libkeraser and
  * converts. The module needs the GIL: it walks objects that other threads could
  * otherwise change. */
+#include "attribute_layout.h"
 #include "state.h"
 
 PyDoc_STRVAR(
@@ -48,6 +49,16 @@ PyDoc_STRVAR(seams_doc, "seams($module, /)\n--\n\n"
 PyDoc_STRVAR(collector_idle_doc,
              "collector_idle($module, /)\n--\n\n"
              "Collects the youngest generation; False inside a running collection.");
+PyDoc_STRVAR(
+    edge_doc,
+    "edge($module, chain, nth=0, /)\n--\n\n"
+    "How the first object of a list refers to the second, by its `nth`\n"
+    "reference: (how, name or None, references of the chain that this covers).");
+PyDoc_STRVAR(label_doc, "label($module, thing, /)\n--\n\n"
+                        "Name of a function, type, module, frame..., or None.");
+PyDoc_STRVAR(learn_arrays_doc,
+             "learn_arrays($module, view, base, /)\n--\n\n"
+             "Finds where arrays of this type refer to their base; False if nowhere.");
 
 PyDoc_STRVAR(set_own_path_doc, "set_own_path($module, path, /)\n--\n\n"
                                "Folder whose functions hold nothing.");
@@ -74,6 +85,9 @@ static PyMethodDef methods[] = {
     {"static_holders", krs_py_static_holders, METH_O, static_holders_doc},
     {"seams", krs_py_seams, METH_NOARGS, seams_doc},
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
+    {"edge", krs_py_edge, METH_VARARGS, edge_doc},
+    {"label", krs_py_label, METH_O, label_doc},
+    {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},
     {NULL, NULL, 0, NULL},
 };
@@ -89,7 +103,7 @@ static int take_from_gc(krs_state *state) {
 
 static int module_exec(PyObject *module) {
     krs_state *state = krs_state_of(module);
-    if (take_from_gc(state) < 0)
+    if (take_from_gc(state) < 0 || krs_attributes_test() < 0)
         return -1;
     state->sizeof_name = PyUnicode_InternFromString("__sizeof__");
     state->local_mark = PyUnicode_FromString(".<locals>.");
@@ -109,6 +123,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
     krs_state *state = krs_state_of(module);
     Py_VISIT(state->owned_type);
     Py_VISIT(state->gc_collect);
+    Py_VISIT(state->rules.array_type);
     return 0;
 }
 
@@ -120,6 +135,7 @@ static int module_clear(PyObject *module) {
     Py_CLEAR(state->local_mark);
     Py_CLEAR(state->module_name);
     Py_CLEAR(state->own_path);
+    Py_CLEAR(state->rules.array_type);
     return 0;
 }
 

@@ -4,14 +4,16 @@
 
 #include "frames.h"
 #include "python.h"
+#include "references.h"
 
 typedef struct {
-    PyTypeObject *owned_type; /* keraser._core.Owned */
-    PyObject *gc_collect;     /* gc.collect, as it was when keraser was imported */
-    PyObject *sizeof_name;    /* "__sizeof__", interned */
-    PyObject *local_mark;     /* ".<locals>." */
-    PyObject *module_name;    /* "__module__", interned */
-    PyObject *own_path;       /* str: folder of the package, with a slash at its end */
+    PyTypeObject *owned_type;  /* keraser._core.Owned */
+    PyObject *gc_collect;      /* gc.collect, as it was when keraser was imported */
+    PyObject *sizeof_name;     /* "__sizeof__", interned */
+    PyObject *local_mark;      /* ".<locals>." */
+    PyObject *module_name;     /* "__module__", interned */
+    PyObject *own_path;        /* str: folder of the package, with a slash at its end */
+    krs_reference_rules rules; /* what learn_arrays() found */
 } krs_state;
 
 extern PyModuleDef krs_module;
@@ -33,6 +35,9 @@ PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
                      PyObject *keywords);                            /* ask.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
+PyObject *krs_py_edge(PyObject *module, PyObject *arguments);        /* edges.c */
+PyObject *krs_py_label(PyObject *module, PyObject *object);          /* edges_label.c */
+PyObject *krs_py_learn_arrays(PyObject *module, PyObject *arguments); /* references.c */
 
 PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
 

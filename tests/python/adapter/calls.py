@@ -215,6 +215,34 @@ def collector_idle(_world, via=just_call):
     return via(_core.collector_idle)
 
 
+def edge(world, via=just_call):
+    model = world.box[0]
+    suspended = next(part for part in model.parts if hasattr(part, "gi_frame"))
+    closure = next(part for part in model.parts if hasattr(part, "__closure__"))
+    cells = closure.__closure__
+    chains = [
+        [model.parts, model.parts[1]],
+        [{(1, ("π", b"x", 0.5), Holder): model}, model],
+        [closure, cells, cells[0], cells[0].cell_contents],
+        [model, model.__dict__, model.parts],
+        [suspended, suspended.gi_frame, model.parts[0]],
+        [model.me.__init__, model],
+        [model, type(model)],
+    ]
+    return [via(_core.edge, chain) for chain in chains]
+
+
+def label(world, via=just_call):
+    model = world.box[0]
+    things = [model, Thing, Thing.__init__, model.__init__, [].append, gc, stream([])]
+    things += [stream.__code__, things[-1].gi_frame]
+    return [via(_core.label, thing) for thing in things]
+
+
+def learn_arrays(world, via=just_call):
+    return via(_core.learn_arrays, world, world.box)
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -231,6 +259,9 @@ CALLS = {
     "process": [process],
     "heap": [heap],
     "collector_idle": [collector_idle],
+    "edge": [edge],
+    "label": [label],
+    "learn_arrays": [learn_arrays],
     "set_own_path": [set_own_path],
 }
 
@@ -270,6 +301,15 @@ REFUSED = [
     (ValueError, lambda w: _core.ask([], w.box, None, [], [], top=-1)),
     (ValueError, lambda w: _core.ask([], [], None, [], [], fork=True, objects=True)),
     (TypeError, lambda w: _core.ask([], [], None, [w], ["many"], top=1)),
+    (TypeError, lambda w: _core.static_holders(w)),
+    (ValueError, lambda _: _core.static_holders(0)),
+    (OverflowError, lambda _: _core.static_holders(1 << 80)),
+    (TypeError, lambda w: _core.edge((w, w))),
+    (ValueError, lambda w: _core.edge([w])),
+    (ValueError, lambda w: _core.edge([w, w], -1)),
+    (OverflowError, lambda w: _core.edge([w, w], 1 << 80)),
+    (TypeError, lambda _: _core.label()),
+    (TypeError, lambda w: _core.learn_arrays(w)),
     (TypeError, lambda w: _core.set_own_path(w)),
     (TypeError, lambda _: _core.set_own_path("")),
     (TypeError, lambda w: _core.heap(w)),
