@@ -160,7 +160,8 @@ def _forget_shown(place: Any, steps: list[Step], target: Any) -> _Action:
     if place.kind == "error":
         return _Action("sys.last_exc = None", ipython.forget_error)
     shown = steps[place.steps].id if place.steps < len(steps) else target
-    return _Action(f"{place.text} and its other names", lambda: ipython.forget(shown))
+    names = ", ".join(ipython.places_of(shown)) or place.text
+    return _Action(f"del {names}", lambda: ipython.forget(shown))
 
 
 def _clear_session() -> None:

@@ -78,13 +78,14 @@ class Vocabulary:
         landmarks: objects with a name of their own, by id().
         hops: what a hop from an object of a type is called, whatever its attribute.
         ends: of these types, those behind which there is nothing left to say.
-        attributes: what an attribute of a type is called, by (type, attribute).
+        attributes: what an attribute of a type is called, and how its owner lets go of
+            what it refers to, by (type, attribute).
     """
 
     landmarks: dict[int, Landmark] = field(default_factory=dict)
     hops: dict[str, str] = field(default_factory=dict)
     ends: frozenset[str] = frozenset()
-    attributes: dict[tuple[str, str], str] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def __or__(self, other: Vocabulary) -> Vocabulary:
         return Vocabulary(
@@ -127,11 +128,13 @@ class Name:
         place: where it begins.
         hops: what follows, an arrow before each.
         via: kinds of hops on the way: "closure", "error", "generator", "cache", ...
+        let_go: the call by which the last object lets go, "" where none is known.
     """
 
     place: Place
     hops: list[str]
     via: list[str]
+    let_go: str = ""
 
     @property
     def text(self) -> str:
@@ -160,7 +163,8 @@ def name_path(path: tuple, vocabulary: Vocabulary | None = None) -> Name:
         at = len(steps) if steps[at].type in vocabulary.ends else end
     if place.kind == "error" and via[:1] == ["error"]:
         place.text = "last error" + hops.pop(0).partition("error")[2]
-    return Name(place, hops, via)
+    last = (steps[-1].type, str(steps[-1].name)) if steps else ("", "")
+    return Name(place, hops, via, vocabulary.attributes.get(last, ("", ""))[1])
 
 
 # ---- where a path begins ----------------------------------------------------------
@@ -292,9 +296,9 @@ def _known_hop(
     steps: list[Step], at: int, vocabulary: Vocabulary
 ) -> tuple[str, str, int] | None:
     step = steps[at]
-    text = vocabulary.attributes.get((step.type, str(step.name)))
-    if text is not None:
-        return _with_items("attribute", text, steps, at)
+    known = vocabulary.attributes.get((step.type, str(step.name)))
+    if known is not None:
+        return _with_items("attribute", known[0], steps, at)
     text = vocabulary.hops.get(step.type)
     return None if text is None else ("known", text, at + 1)
 

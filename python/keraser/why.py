@@ -392,6 +392,8 @@ def fix_of(name: Name) -> str:
     if place.kind == "c":
         return "nothing in Python can let go of it: end what took it"
     line = _line(place, via)
+    if name.let_go and len(via) == 1:
+        line = f"{place.code}.{name.let_go}"
     if place.kind == "local":
         return f"{line} in {place.function}(), or return from it"
     return line

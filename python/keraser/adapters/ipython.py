@@ -41,6 +41,15 @@ def vocabulary() -> Vocabulary:
     )
 
 
+def places_of(value: Any) -> list[str]:
+    """Where IPython remembers a result, as code."""
+    ip = shell()
+    outputs = {} if ip is None else ip.user_ns.get("_oh", {})
+    names = {} if ip is None else ip.user_ns
+    found = [f"Out[{n}]" for n, shown in list(outputs.items()) if shown is value]
+    return found + [name for name in _results(names) if names[name] is value]
+
+
 def forget(value: Any) -> None:
     """Drops a result from everywhere in IPython that remembers it."""
     ip = shell()
@@ -50,10 +59,13 @@ def forget(value: Any) -> None:
     for number in [n for n, shown in list(outputs.items()) if shown is value]:
         outputs.pop(number, None)
     for names in (ip.user_ns, vars(ip.displayhook), ip.user_ns_hidden):
-        for name in [n for n, shown in list(names.items()) if shown is value]:
-            if not isinstance(name, str) or not _RESULT.fullmatch(name):
-                continue
-            names[name] = ""  # as IPython itself begins
+        for name in _results(names):
+            if names[name] is value:
+                names[name] = ""  # as IPython itself begins
+
+
+def _results(names: dict[str, Any]) -> list[str]:
+    return [n for n in list(names) if isinstance(n, str) and _RESULT.fullmatch(n)]
 
 
 def forget_error() -> None:

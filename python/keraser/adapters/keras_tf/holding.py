@@ -41,7 +41,7 @@ def vocabulary() -> Vocabulary:
 
     captured = {name: f"captures of a {what}" for name, what in _CAPTURING.items()}
     callbacks = {
-        (f"{kind.__module__}.{name}", "_model"): f"{name}.model"
+        (f"{kind.__module__}.{name}", "_model"): (f"{name}.model", "set_model(None)")
         for name, kind in vars(keras.callbacks).items()
         if isinstance(kind, type)
     }
