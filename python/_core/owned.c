@@ -49,6 +49,7 @@ static PyObject *owned_new(PyTypeObject *type, PyObject *arguments,
     start.sizeof_name = state->sizeof_name;
     start.local_mark = state->local_mark;
     start.own_path = state->own_path;
+    start.rules = &state->rules;
     krs_owned *self = (krs_owned *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;

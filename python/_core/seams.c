@@ -5,10 +5,11 @@
 #include "state.h"
 
 PyObject *krs_py_seams(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
+    (void)unused;
     return Py_BuildValue(
-        "{sssOsOsO}", "enumerate", krs_enumeration_name(krs_enumerate_choose()),
+        "{sssOsOsOsO}", "enumerate", krs_enumeration_name(krs_enumerate_choose()),
         "frames", krs_frames_readable() ? Py_True : Py_False, "caller_keeps_arguments",
         krs_frames_caller_keeps_arguments() ? Py_True : Py_False, "attributes",
-        krs_attributes_known() ? Py_True : Py_False);
+        krs_attributes_known() ? Py_True : Py_False, "arrays",
+        krs_state_of(module)->rules.array_type ? Py_True : Py_False);
 }

@@ -72,7 +72,7 @@ static krs_status add_starts(krs_graph *graph, const krs_walk_start *start) {
 
 static krs_status build(krs_walk *walk, const krs_walk_start *start,
                         krs_node *barriers) {
-    krs_references found = {0};
+    krs_references found = {.rules = start->rules};
     krs_status status = krs_graph_new(&walk->graph);
     if (status == KRS_OK)
         status = add_module_dicts(walk->graph, barriers);

@@ -3,6 +3,7 @@
 #define KRS_PY_WALK_H
 
 #include "python.h"
+#include "references.h"
 
 enum { KRS_WALK_LABELS = 16 }; /* groups at most, and label 0 for the rest */
 
@@ -31,6 +32,7 @@ typedef struct {
         *own_path; /* str: variables of functions from files under it hold nothing */
     PyObject *sizeof_name; /* the str "__sizeof__" */
     PyObject *local_mark;  /* the str ".<locals>." */
+    const krs_reference_rules *rules; /* for arrays, or NULL */
 } krs_walk_start;
 
 /* Walks from `start`; `walk` need not be initialised. Runs no Python code. On failure

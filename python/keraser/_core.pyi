@@ -21,6 +21,7 @@ class _Seams(TypedDict):
     frames: bool
     caller_keeps_arguments: bool
     attributes: bool
+    arrays: bool
 
 #: thread, depth, file, function, line, name, is argument, in a cell
 _Variable = tuple[int, int, str, str, int, str, int, int]

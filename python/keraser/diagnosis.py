@@ -75,6 +75,7 @@ def _heap() -> list[Finding]:
     found = [
         Finding("heap enumeration", True, enumerate_notes[seams["enumerate"]]),
         Finding("running functions", frames_work(), _frames_note()),
+        Finding("names of attributes", seams["attributes"], _attributes_note(seams)),
     ]
     try:
         _core.heap()
@@ -100,6 +101,12 @@ def _frames_note() -> str:
         "frames of this Python are unknown: a variable bound to a model holds it, so "
         "delete it first and call keraser.clear()"
     )
+
+
+def _attributes_note(seams: Any) -> str:
+    if seams["attributes"]:
+        return "read without making an instance's dict"
+    return "where this Python keeps attributes is unknown: paths name types alone"
 
 
 def _framework() -> list[Finding]:

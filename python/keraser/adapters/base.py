@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from keraser import _core
 from keraser.errors import UnsupportedError
 from keraser.names import Name, Vocabulary
 
@@ -140,9 +141,17 @@ def find_adapter() -> Adapter | None:
             "or use `del model; gc.collect()`"
             + (" and `jax.clear_caches()`" if backend == "jax" else "")
         )
+    learn_arrays()
     from keraser.adapters.keras_tf import KerasTensorFlow
 
     return KerasTensorFlow()
+
+
+def learn_arrays() -> None:
+    """Lets the core see through numpy's arrays, which say nothing of their base."""
+    if "numpy" in sys.modules and not _core.seams()["arrays"]:
+        base = sys.modules["numpy"].zeros(2)
+        _core.learn_arrays(base[:1], base)
 
 
 def find_vocabulary() -> Vocabulary:

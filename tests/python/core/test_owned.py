@@ -252,3 +252,13 @@ def test_random_graphs_agree_with_the_definition(seed):
     got = {n for n, node in enumerate(every[0]) if node in found and n in below}
     assert got == expected
     del shelf
+
+
+def test_the_memory_that_an_array_shows_goes_with_it():
+    numpy = pytest.importorskip("numpy")
+    whole = numpy.zeros(2)
+    assert _core.learn_arrays(whole[:1], whole)
+    box = [Thing(numpy.zeros(3)[1:])]
+    everything = owned(box, ours=[box]).objects
+    box[0].parts[0] = box[0].parts[0].base
+    assert sum(everything) == sum(owned(box, ours=[box]).objects) + 1
