@@ -27,32 +27,32 @@ from keraser.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
-    from keraser.census import Census, ModelRow, OrphanRow, census
-    from keraser.census_diff import CensusDiff
+    from keraser.inventory import Census, ModelRow, OrphanRow, census
+    from keraser.difference import CensusDiff
     from keraser.clearing import clear
     from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
     from keraser.guarding import Guard, guard
     from keraser.husk import ClearedModel
     from keraser.receipt import Change, Kept, Receipt, Reset
-    from keraser.top import Owner, Top, top
-    from keraser.why import Holder, Holders, why
+    from keraser.owners import Owner, Top, top
+    from keraser.holders import Holder, Holders, why
 
 #: Public name -> module that has it.
 _HOMES = {
-    "Census": "census",
-    "CensusDiff": "census_diff",
-    "ModelRow": "census",
-    "OrphanRow": "census",
-    "census": "census",
+    "Census": "inventory",
+    "CensusDiff": "difference",
+    "ModelRow": "inventory",
+    "OrphanRow": "inventory",
+    "census": "inventory",
     "clear": "clearing",
     "Cut": "cutting",
-    "Holder": "why",
-    "Holders": "why",
-    "why": "why",
-    "Owner": "top",
-    "Top": "top",
-    "top": "top",
+    "Holder": "holders",
+    "Holders": "holders",
+    "why": "holders",
+    "Owner": "owners",
+    "Top": "owners",
+    "top": "owners",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",

@@ -20,7 +20,7 @@ from keraser.husk import ClearedModel, make_husk
 from keraser.ledger import Ledger
 from keraser.names import Vocabulary, name_path
 from keraser.receipt import Change, Kept, Receipt, Reset
-from keraser.why import PATH_LIMIT, holders_of
+from keraser.holders import PATH_LIMIT, holders_of
 
 #: How many holders of one thing are named.
 HOLDER_LIMIT = 8

@@ -10,10 +10,10 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import KINDS, find_vocabulary
-from keraser.census import Census, ModelRow, OrphanRow
+from keraser.inventory import Census, ModelRow, OrphanRow
 from keraser.errors import UnsupportedError
 from keraser.names import GARBAGE, Vocabulary, c_code, name_path
-from keraser.why import PATH_LIMIT, holders_of
+from keraser.holders import PATH_LIMIT, holders_of
 
 #: More than a process has types.
 _ALL_TYPES = 100_000
@@ -43,7 +43,7 @@ class Count:
     def _count_model(self, index: int) -> ModelRow:
         box = [self.models[index]]
         plan = self.adapter.plan(box)
-        ours = [self.models, box, plan.seeds, *plan.groups, *plan.containers()]
+        ours = [self.models, box, *plan.containers()]
         owned = _core.Owned(plan.seeds, plan.groups, ours, [], [])
         size = dict.fromkeys(("weights", "optimizer", "metrics", "tensors"), 0)
         for part, kind, part_bytes in zip(

@@ -18,7 +18,7 @@ from typing import Any
 
 from keraser.adapters.base import find_vocabulary
 from keraser.names import Name, Step, name_path
-from keraser.why import Subject, fix_of
+from keraser.holders import Subject, fix_of
 
 #: A path may hide another to the same place: so often is looked again.
 ROUNDS = 8
@@ -78,7 +78,7 @@ def cut(
 ) -> Cut:
     """Cuts what holds the object in `box`, but for the paths to `spare`.
 
-    See `Holders.cut`.
+    See `Holders.cut`. What then is garbage is collected.
     """
     done: dict[str, None] = {}
     for _ in range(ROUNDS):
@@ -90,7 +90,9 @@ def cut(
         for action in actions:
             action.run()
         del actions, fresh
-    left += tuple((a.line, "it came back", a.line) for a in actions if not dry_run)
+        gc.collect()
+    if not dry_run:
+        left += tuple((a.line, "it came back", a.line) for a in actions)
     return Cut(thing, tuple(done), left, dry_run)
 
 
@@ -103,9 +105,7 @@ def _look(
     vocabulary = find_vocabulary()
     actions: dict[str, _Action] = {}
     left: dict[str, tuple[str, str, str]] = {}
-    for target, (paths, _, garbage) in zip(subject.targets, answer["held"], strict=True):
-        if garbage:
-            actions.setdefault("gc.collect()", _Action("gc.collect()", gc.collect))
+    for target, (paths, _, _) in zip(subject.targets, answer["held"], strict=True):
         for path in paths:
             if spare(_without_objects(path)):
                 continue
@@ -195,7 +195,7 @@ def _let_go_of_attribute(steps: list[Step], name: Name) -> _Action | str:
     if adapter is not None and step.how == "attribute" and name.via[-1] == "attribute":
         let_go = adapter.attribute_cut(step.id, step.name)
         if let_go is not None:
-            return _Action(name.text, let_go)
+            return _Action(fix_of(name) if name.let_go else name.text, let_go)
     return _reason(name)
 
 
@@ -207,7 +207,7 @@ def _drop_item(step: Step, name: Name, target: Any) -> _Action | str:
     if type(container) in (list, deque):
         return _Action(fix_of(name), lambda: _drop_indexes(container, target))
     if type(container) is set:
-        return _Action(f"{name.place.text}.discard(...)", lambda: container.discard(target))
+        return _Action(fix_of(name), lambda: container.discard(target))
     if type(container) is tuple:
         return "a tuple cannot let go of an item"
     return "its container is not a plain list, dict or set"

@@ -108,7 +108,7 @@ class Place:
         function: of a local, the function that runs.
         steps: how many steps of the path it covers.
         fix: what a landmark says about letting go.
-        fixed: its last container is a tuple, which cannot let go.
+        container: type of the last container whose item it is, "" where there is none.
     """
 
     kind: str
@@ -117,7 +117,7 @@ class Place:
     function: str = ""
     steps: int = 0
     fix: str = ""
-    fixed: bool = False
+    container: str = ""
 
 
 @dataclass
@@ -275,7 +275,11 @@ def _items(place: Place, steps: list[Step], at: int) -> int:
         place.text += item
         if place.code:
             place.code += item
-        place.fixed = steps[at].type == "tuple"
+        place.container = steps[at].type
+        at += 1
+    if at < len(steps) and steps[at].how == "member" and place.code:
+        place.text += ", a member"
+        place.container = steps[at].type
         at += 1
     return at
 

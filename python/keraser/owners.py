@@ -12,7 +12,7 @@ from keraser.errors import KeraserError
 from keraser.names import name_path
 from keraser.receipt import format_bytes
 from keraser.tables import Table
-from keraser.why import find_adapter_or_none
+from keraser.holders import find_adapter_or_none
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from keraser import _core
 from keraser.errors import KeraserError
 from keraser.receipt import format_bytes
 from keraser.tables import Table
-from keraser.why import find_adapter_or_none
+from keraser.holders import find_adapter_or_none
 
 if TYPE_CHECKING:
-    from keraser.census_diff import CensusDiff
+    from keraser.difference import CensusDiff
 
 #: How many types are told; all are kept, for diff().
 TYPE_LIMIT = 10
@@ -109,7 +109,7 @@ class Census:
 
     def diff(self, earlier: Census) -> CensusDiff:
         """What grew since an earlier census."""
-        from keraser.census_diff import diff
+        from keraser.difference import diff
 
         return diff(earlier, self)
 

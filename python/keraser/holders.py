@@ -250,8 +250,11 @@ class Subject:
     def _add_parts(self, adapter: Any) -> None:
         self.plan = plan = adapter.plan(self.box)
         self.name = f"{plan.kind} {plan.name!r}"
-        self.ours += [plan.seeds, *plan.groups, *plan.containers()]
-        self.owned = _core.Owned(plan.seeds, plan.groups, self.ours, [], [])
+        containers = plan.containers()
+        self.owned = _core.Owned(
+            plan.seeds, plan.groups, [self.box, *containers], [], []
+        )
+        self.ours += [plan.seeds, *plan.groups, *containers]
         for index, part in enumerate(plan.parts):
             if part not in self.owned:
                 self.targets.append(part)
@@ -407,7 +410,9 @@ def _line(place: Place, via: list[str]) -> str:
         return f"{place.code}.close()"
     if first == "cache":
         return f"{place.code}.cache_clear()"
-    if place.fixed:  # a tuple lets go of nothing
+    if place.container in ("tuple", "frozenset"):  # these let go of nothing
         return f"del {place.code.partition('[')[0]}"
+    if place.container == "set":
+        return f"{place.code}.discard(...)"
     return f"del {place.code}"
 

@@ -9,7 +9,7 @@ from keraser.receipt import format_bytes
 from keraser.tables import Table
 
 if TYPE_CHECKING:
-    from keraser.census import Census, ModelRow
+    from keraser.inventory import Census, ModelRow
 
 #: How many types are told.
 TYPE_LIMIT = 10
