@@ -5,29 +5,101 @@
  * Addresses lie 16-byte aligned over a heap in no order, which is harder than a real
  * one, where what is made together lies together; a third of the references go to a few
  * hundred popular objects (types, None, names), a third to objects made at about the
- * same time, a third anywhere. Prints the median of nine runs, in ms. */
+ * same time, a third anywhere. `expand` gives one source a call, `runs` the same in
+ * rows of 256, as the walk of the heap does.
+ *
+ * Prints medians of nine runs: the time, nodes in a second, and the most bytes a node
+ * that the step had asked of malloc at one time, without what the caller brings. Arrays
+ * grow by doubling, so what is asked is up to twice what is touched; `resident` is what
+ * the process grew by. What bounds every step is waiting for memory: each edge leads to
+ * a line of cache that is not there, unless it was fetched ahead. */
 #define _POSIX_C_SOURCE 200809L
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "keraser.h"
 
-enum { RUNS = 9, POPULAR = 300, NEAR = 200 };
+enum { TIMES = 9, POPULAR = 300, NEAR = 200, BATCH = 256 };
 
-typedef enum { EXPAND, OWNED, LABEL, PATHS, STEPS } step;
-static const char *const step_name[STEPS] = {"expand", "owned", "label", "paths"};
+#define STEP_MAP(X)                                                                    \
+    X(EXPAND, "expand")                                                                \
+    X(RUNS, "runs")                                                                    \
+    X(OWNED, "owned")                                                                  \
+    X(LABEL, "label")                                                                  \
+    X(UNEXPLAINED, "unexplained")                                                      \
+    X(PATHS, "paths")                                                                  \
+    X(REFERRERS, "referrers")                                                          \
+    X(DOMINATORS, "dominators")                                                        \
+    X(WAYS, "ways")
+
+typedef enum {
+#define X(name, text) name,
+    STEP_MAP(X)
+#undef X
+        STEPS
+} step;
+
+static const char *const step_name[STEPS] = {
+#define X(name, text) text,
+    STEP_MAP(X)
+#undef X
+};
+
+typedef struct {
+    double ms, bytes;
+} cost;
 
 typedef struct {
     uint32_t nodes;
     const void **targets; /* edges / nodes or so of each node, one after another */
-    size_t *end;          /* by node */
+    uint32_t *counts;     /* of each node */
     int64_t *references;
     uint8_t *roles, *owned, *label;
     int64_t *outside;
-    krs_node *parent;
+    krs_node *parent, *other; /* `other` for next nodes and dominators */
+    uint64_t *retained;
+    uint32_t *members;
 } heap;
+
+/* The linker puts these in malloc's place. */
+static struct { size_t now, most; } asked;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+static void *count_in(void *block) {
+    asked.now += malloc_usable_size(block);
+    if (asked.now > asked.most)
+        asked.most = asked.now;
+    return block;
+}
+
+void *__wrap_malloc(size_t size) {
+    return count_in(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return count_in(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    asked.now -= malloc_usable_size(block);
+    return count_in(__real_realloc(block, size));
+}
+
+void __wrap_free(void *block) {
+    asked.now -= malloc_usable_size(block);
+    __real_free(block);
+}
 
 static double now_ms(void) {
     struct timespec t;
@@ -70,7 +142,7 @@ static heap draw_heap(uint32_t nodes, size_t edges) {
     heap h = {.nodes = nodes};
     uintptr_t *address = array_of(nodes, sizeof *address);
     h.targets = array_of(edges, sizeof *h.targets);
-    h.end = array_of(nodes, sizeof *h.end);
+    h.counts = array_of(nodes, sizeof *h.counts);
     for (uint32_t n = 0; n < nodes; n++)
         address[n] = UINT64_C(0x7F0000000000) + (uintptr_t)n * 96 + draw(5) * 16;
     for (uint32_t n = nodes - 1; n > 0; n--) {
@@ -81,11 +153,12 @@ static heap draw_heap(uint32_t nodes, size_t edges) {
     }
     size_t placed = 0;
     for (uint32_t n = 0; n < nodes; n++) {
+        const size_t begin = placed;
         const size_t until = (size_t)((uint64_t)edges * (n + 1) / nodes);
         h.targets[placed++] = (const void *)address[(n + 1) % nodes];
         while (placed < until)
             h.targets[placed++] = (const void *)address[draw_target(n, nodes)];
-        h.end[n] = placed;
+        h.counts[n] = (uint32_t)(placed - begin);
     }
     free(address);
     h.references = array_of(nodes, sizeof *h.references);
@@ -94,20 +167,41 @@ static heap draw_heap(uint32_t nodes, size_t edges) {
     h.label = array_of(nodes, 1);
     h.outside = array_of(nodes, sizeof *h.outside);
     h.parent = array_of(nodes, sizeof *h.parent);
+    h.other = array_of(nodes, sizeof *h.other);
+    h.retained = array_of(nodes, sizeof *h.retained);
+    h.members = array_of(nodes, sizeof *h.members);
     return h;
 }
 
-static krs_graph *expand(const heap *h) {
+static krs_graph *graph_of_root(const heap *h) {
     krs_graph *graph = NULL;
     krs_node root;
     must(krs_graph_new(&graph) == KRS_OK, "new");
     must(krs_graph_node(graph, h->targets[h->nodes - 1], &root) == KRS_OK, "node");
-    size_t begin = 0;
+    return graph;
+}
+
+static krs_graph *expand(const heap *h) {
+    krs_graph *graph = graph_of_root(h);
+    const void **targets = h->targets;
     for (krs_node n = 0; n < krs_graph_node_count(graph) && n < h->nodes; n++) {
-        must(krs_graph_expand(graph, n, h->targets + begin, h->end[n] - begin) ==
-                 KRS_OK,
-             "expand");
-        begin = h->end[n];
+        must(krs_graph_expand(graph, n, targets, h->counts[n]) == KRS_OK, "expand");
+        targets += h->counts[n];
+    }
+    return graph;
+}
+
+static krs_graph *expand_runs(const heap *h) {
+    krs_graph *graph = graph_of_root(h);
+    const void **targets = h->targets;
+    for (krs_node n = 0; n < krs_graph_node_count(graph) && n < h->nodes;) {
+        const krs_node known = krs_graph_node_count(graph) - n;
+        const krs_node sources = known < BATCH ? known : BATCH;
+        must(krs_graph_expand_run(graph, n, sources, h->counts + n, targets) == KRS_OK,
+             "expand_run");
+        for (krs_node i = 0; i < sources; i++)
+            targets += h->counts[n + i];
+        n += sources;
     }
     return graph;
 }
@@ -127,27 +221,75 @@ static void count_references(heap *h, const krs_graph *graph) {
     }
 }
 
-static void run(heap *h, double *ms) {
-    const krs_node roots[] = {0};
-    double at = now_ms();
-    krs_graph *graph = expand(h);
-    ms[EXPAND] = now_ms() - at;
-    must(krs_graph_node_count(graph) <= h->nodes, "nodes");
+/* What the step costs that `call` is, for as many nodes as the heap has. */
+#define MEASURE(h, cost, call)                                                         \
+    do {                                                                               \
+        const size_t before = asked.most = asked.now;                                  \
+        const double at = now_ms();                                                    \
+        call;                                                                          \
+        (cost).ms = now_ms() - at;                                                     \
+        (cost).bytes = (double)(asked.most - before) / (h)->nodes;                     \
+    } while (0)
+
+#define MUST(call) must((call) == KRS_OK, #call)
+
+static void ask_what_dies(heap *h, const krs_graph *graph, cost *costs) {
     count_references(h, graph);
-    at = now_ms();
-    must(krs_graph_owned(graph, h->references, h->roles, h->owned, h->outside) ==
-             KRS_OK,
-         "owned");
-    ms[OWNED] = now_ms() - at;
+    MEASURE(
+        h, costs[OWNED],
+        MUST(krs_graph_owned(graph, h->references, h->roles, h->owned, h->outside)));
     for (krs_node n = 0; n < h->nodes; n++)
         h->label[n] = n < 5 ? (uint8_t)(n + 1) : 0;
-    at = now_ms();
-    must(krs_graph_label(graph, h->label) == KRS_OK, "label");
-    ms[LABEL] = now_ms() - at;
-    at = now_ms();
-    must(krs_graph_paths(graph, roots, NULL, 1, NULL, h->parent) == KRS_OK, "paths");
-    ms[PATHS] = now_ms() - at;
+    MEASURE(h, costs[LABEL], MUST(krs_graph_label(graph, h->label)));
+}
+
+/* As a census of the whole heap asks, and then who holds the node in the middle. */
+static void ask_who_holds(heap *h, const krs_graph *graph, cost *costs) {
+    enum { ROOM = 64, REACH = 2000 };
+    krs_node roots[POPULAR];
+    krs_way ways[ROOM];
+    krs_referrers *referrers;
+    size_t count;
+    const krs_node target = h->nodes / 2;
+    for (krs_node i = 0; i < POPULAR; i++)
+        roots[i] = (krs_node)((uint64_t)i * h->nodes / POPULAR);
+    for (krs_node n = 0; n < h->nodes; n++) {
+        h->label[n] = n == target;
+        h->retained[n] = 64;
+    }
+    MEASURE(h, costs[UNEXPLAINED], MUST(krs_graph_unexplained(graph, h->references)));
+    MEASURE(h, costs[PATHS],
+            MUST(krs_graph_paths(graph, roots, NULL, 1, NULL, h->parent)));
+    MEASURE(h, costs[REFERRERS], MUST(krs_referrers_new(graph, &referrers)));
+    MEASURE(h, costs[DOMINATORS],
+            MUST(krs_graph_dominators(graph, referrers, roots, POPULAR, h->other,
+                                      h->retained, h->members)));
+    MUST(krs_graph_paths(graph, roots, NULL, POPULAR, h->label, h->parent));
+    MEASURE(h, costs[WAYS],
+            MUST(krs_graph_ways(graph, referrers, target, h->label, h->parent, REACH,
+                                h->other, ways, ROOM, &count)));
+    krs_referrers_free(referrers);
+}
+
+static uint64_t resident(void) {
+    krs_process process;
+    MUST(krs_process_read(&process));
+    return process.rss;
+}
+
+/* By how much a node the process grew for the graph. */
+static double run(heap *h, cost *costs) {
+    krs_graph *graph;
+    MEASURE(h, costs[EXPAND], graph = expand(h));
     krs_graph_free(graph);
+    const uint64_t empty = resident();
+    MEASURE(h, costs[RUNS], graph = expand_runs(h));
+    const double grown = (double)(resident() - empty) / h->nodes;
+    must(krs_graph_node_count(graph) <= h->nodes, "nodes");
+    ask_what_dies(h, graph, costs);
+    ask_who_holds(h, graph, costs);
+    krs_graph_free(graph);
+    return grown;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -159,17 +301,21 @@ int main(int argc, char **argv) {
     const uint32_t nodes =
         argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : UINT32_C(1000000);
     const size_t edges = argc > 2 ? strtoul(argv[2], NULL, 10) : (size_t)nodes / 5 * 16;
-    must(nodes >= 2 && edges >= nodes, "needs at least 2 nodes and an edge for each");
+    must(nodes >= POPULAR && edges >= nodes, "needs 300 nodes and an edge for each");
     heap h = draw_heap(nodes, edges);
-    double ms[RUNS][STEPS], column[RUNS];
-    for (int i = 0; i < RUNS; i++)
-        run(&h, ms[i]);
-    printf("%" PRIu32 " nodes, %zu edges\n", nodes, edges);
+    cost costs[TIMES][STEPS];
+    double column[TIMES], grown = 0;
+    for (int i = 0; i < TIMES; i++)
+        grown = run(&h, costs[i]);
+    printf("%" PRIu32 " nodes, %zu edges, %.1f bytes/node resident\n", nodes, edges,
+           grown);
     for (int s = 0; s < STEPS; s++) {
-        for (int i = 0; i < RUNS; i++)
-            column[i] = ms[i][s];
-        qsort(column, RUNS, sizeof *column, by_value);
-        printf("%-8s %8.2f ms\n", step_name[s], column[RUNS / 2]);
+        for (int i = 0; i < TIMES; i++)
+            column[i] = costs[i][s].ms;
+        qsort(column, TIMES, sizeof *column, by_value);
+        const double ms = column[TIMES / 2];
+        printf("%-11s %8.2f ms %8.2f M nodes/s %6.1f bytes/node\n", step_name[s], ms,
+               nodes / ms / 1e3, costs[0][s].bytes);
     }
     return 0;
 }

@@ -129,3 +129,74 @@ bool naive_paths_agree(const sample *s, const uint8_t *waves, const uint8_t *bar
     }
     return true;
 }
+
+void naive_unexplained(const sample *s, int64_t *references) {
+    for (krs_node to = 0; to < s->node_count; to++) {
+        for (krs_node from = 0; from < s->node_count; from++) {
+            for (uint32_t i = edges_between(s->graph, from, to); i > 0; i--) {
+                if (references[to] != INT64_MAX && references[to] != INT64_MIN)
+                    references[to]--;
+            }
+        }
+    }
+}
+
+size_t naive_referrers(const sample *s, krs_node node, krs_node *referrers) {
+    size_t count = 0;
+    for (krs_node from = 0; from < s->node_count; from++) {
+        for (uint32_t i = edges_between(s->graph, from, node); i > 0; i--)
+            referrers[count++] = from;
+    }
+    return count;
+}
+
+void naive_reach(const sample *s, krs_node without, bool *reached) {
+    for (krs_node n = 0; n < s->node_count; n++)
+        reached[n] = false;
+    for (size_t i = 0; i < s->root_count; i++)
+        reached[s->roots[i]] = s->roots[i] != without;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (krs_node from = 0; from < s->node_count; from++) {
+            for (krs_node to = 0; to < s->node_count; to++) {
+                if (reached[from] && !reached[to] && to != without &&
+                    edges_between(s->graph, from, to) > 0)
+                    reached[to] = changed = true;
+            }
+        }
+    }
+}
+
+/* The dominator of `node` that all its others dominate, and if it has none, itself. */
+static krs_node closest(const sample *s, bool dominates[][SAMPLE_NODES],
+                        krs_node node) {
+    krs_node found = node;
+    for (krs_node d = 0; d < s->node_count; d++) {
+        if (d != node && dominates[d][node] && (found == node || dominates[found][d]))
+            found = d;
+    }
+    return found;
+}
+
+void naive_dominators(const sample *s, krs_node *dominator, uint64_t *retained,
+                      uint32_t *members) {
+    bool all[SAMPLE_NODES], without[SAMPLE_NODES];
+    bool dominates[SAMPLE_NODES][SAMPLE_NODES];
+    uint64_t own[SAMPLE_NODES];
+    naive_reach(s, KRS_NODE_NONE, all);
+    for (krs_node d = 0; d < s->node_count; d++) {
+        naive_reach(s, d, without);
+        own[d] = retained[d];
+        for (krs_node n = 0; n < s->node_count; n++)
+            dominates[d][n] = all[n] && !without[n];
+    }
+    for (krs_node n = 0; n < s->node_count; n++) {
+        members[n] = 0;
+        dominator[n] = all[n] ? closest(s, dominates, n) : KRS_NODE_NONE;
+        retained[n] = all[n] ? 0 : own[n];
+        for (krs_node m = 0; m < s->node_count; m++) {
+            members[n] += dominates[n][m];
+            retained[n] += dominates[n][m] ? own[m] : 0;
+        }
+    }
+}

@@ -121,6 +121,24 @@ static krs_status attempt_expand(void *unused) {
     return status;
 }
 
+static krs_status attempt_expand_run(void *unused) {
+    (void)unused;
+    krs_graph *graph;
+    krs_node root;
+    krs_status status = krs_graph_new(&graph);
+    if (status != KRS_OK)
+        return status;
+    status = krs_graph_node(graph, address_of(0), &root);
+    for (krs_node n = 0; n < NODES && status == KRS_OK; n += (n == 0 ? 1 : 2)) {
+        const void *targets[] = {address_of(n + 1), address_of(2 * n), address_of(n),
+                                 address_of(n + 2), address_of(n + 3)};
+        status =
+            krs_graph_expand_run(graph, n, n == 0 ? 1 : 2, (uint32_t[]){5, 0}, targets);
+    }
+    krs_graph_free(graph);
+    return status;
+}
+
 static krs_status attempt_owned(void *drawn) {
     const sample *s = drawn;
     uint8_t owned[SAMPLE_NODES], untouched[SAMPLE_NODES * sizeof(int64_t)];
@@ -170,6 +188,69 @@ static krs_status attempt_static_find(void *unused) {
     return status;
 }
 
+static krs_status attempt_referrers(void *drawn) {
+    const sample *s = drawn;
+    krs_referrers *const untouched = (krs_referrers *)&allocator;
+    krs_referrers *referrers = untouched;
+    const krs_status status = krs_referrers_new(s->graph, &referrers);
+    if (status != KRS_OK)
+        assert_ptr_equal(referrers, untouched);
+    else
+        krs_referrers_free(referrers);
+    return status;
+}
+
+/* A sample whose graph has been read backwards. */
+typedef struct {
+    sample s;
+    krs_referrers *referrers;
+} sample_both_ways;
+
+static krs_status attempt_dominators(void *drawn) {
+    const sample_both_ways *b = drawn;
+    krs_node dominator[SAMPLE_NODES];
+    uint64_t retained[SAMPLE_NODES];
+    uint32_t members[SAMPLE_NODES];
+    uint8_t untouched[SAMPLE_NODES * sizeof *retained];
+    memset(dominator, 0x5A, sizeof dominator);
+    memset(retained, 0x5A, sizeof retained);
+    memset(members, 0x5A, sizeof members);
+    memset(untouched, 0x5A, sizeof untouched);
+    const krs_status status =
+        krs_graph_dominators(b->s.graph, b->referrers, b->s.roots, b->s.root_count,
+                             dominator, retained, members);
+    if (status != KRS_OK) {
+        assert_memory_equal(dominator, untouched, sizeof dominator);
+        assert_memory_equal(retained, untouched, sizeof retained);
+        assert_memory_equal(members, untouched, sizeof members);
+    }
+    return status;
+}
+
+static krs_status attempt_ways(void *drawn) {
+    const sample_both_ways *b = drawn;
+    krs_node next[SAMPLE_NODES];
+    krs_way ways[SAMPLE_WAYS];
+    uint8_t untouched[sizeof ways];
+    size_t count = 42;
+    const uint8_t barred[SAMPLE_NODES] = {1}; /* node 0 */
+    krs_node parent[SAMPLE_NODES] = {KRS_NODE_NONE};
+    for (krs_node n = 1; n < b->s.node_count; n++)
+        parent[n] = n; /* a root */
+    memset(next, 0x5A, sizeof next);
+    memset(ways, 0x5A, sizeof ways);
+    memset(untouched, 0x5A, sizeof untouched);
+    const krs_status status =
+        krs_graph_ways(b->s.graph, b->referrers, 0, barred, parent, 100, next, ways,
+                       SAMPLE_WAYS, &count);
+    if (status != KRS_OK) {
+        assert_memory_equal(next, untouched, sizeof next);
+        assert_memory_equal(ways, untouched, sizeof ways);
+        assert_int_equal(count, 42);
+    }
+    return status;
+}
+
 static void a_new_graph_survives_every_failure(void **state) {
     (void)state;
     assert_int_equal(fail_each_in_turn(attempt_new, NULL), 2); /* itself, its table */
@@ -183,16 +264,22 @@ static void making_nodes_survives_every_failure(void **state) {
 static void expanding_survives_every_failure(void **state) {
     (void)state;
     assert_true(fail_each_in_turn(attempt_expand, NULL) > 15);
+    assert_true(fail_each_in_turn(attempt_expand_run, NULL) > 15);
 }
 
 static void each_question_survives_its_failure_and_writes_nothing(void **state) {
     (void)state;
-    sample s;
-    sample_draw(1, &s);
-    assert_true(fail_each_in_turn(attempt_owned, &s) > 0);
-    assert_true(fail_each_in_turn(attempt_label, &s) > 0);
-    assert_true(fail_each_in_turn(attempt_paths, &s) > 0);
-    sample_release(&s);
+    sample_both_ways b;
+    sample_draw(1, &b.s);
+    assert_true(fail_each_in_turn(attempt_owned, &b.s) > 0);
+    assert_true(fail_each_in_turn(attempt_label, &b.s) > 0);
+    assert_true(fail_each_in_turn(attempt_paths, &b.s) > 0);
+    assert_true(fail_each_in_turn(attempt_referrers, &b.s) > 0);
+    assert_int_equal(krs_referrers_new(b.s.graph, &b.referrers), KRS_OK);
+    assert_true(fail_each_in_turn(attempt_dominators, &b) > 0);
+    assert_int_equal(fail_each_in_turn(attempt_ways, &b), 3);
+    krs_referrers_free(b.referrers);
+    sample_release(&b.s);
 }
 
 static void searching_static_variables_survives_every_failure(void **state) {

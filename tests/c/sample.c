@@ -24,13 +24,15 @@ static krs_graph *nodes_only(krs_node count) {
 }
 
 krs_graph *graph_of(krs_node count, const edge *edges, size_t edge_count) {
-    const void *targets[SAMPLE_NODES];
+    const void *targets[GRAPH_TARGETS];
     krs_graph *graph = nodes_only(count);
     for (krs_node n = 0; n < count; n++) {
         size_t found = 0;
         for (size_t i = 0; i < edge_count; i++) {
-            if (edges[i].from == n)
-                targets[found++] = address_of(edges[i].to);
+            if (edges[i].from != n)
+                continue;
+            must(found < GRAPH_TARGETS);
+            targets[found++] = address_of(edges[i].to);
         }
         must(krs_graph_expand(graph, n, targets, found) == KRS_OK);
     }

@@ -8,15 +8,18 @@ typedef struct {
     krs_node from, to;
 } edge;
 
-/* A graph of `count` nodes, all expanded, with `edges` in any order. */
+/* A graph of `count` nodes, all expanded, with `edges` in any order, at most
+ * GRAPH_TARGETS of them from one node. */
+enum { GRAPH_TARGETS = 320 };
 krs_graph *graph_of(krs_node count, const edge *edges, size_t edge_count);
 
 /* The address of node `n` in every graph made here; never dereferenced. */
 const void *address_of(krs_node n);
 
 enum { SAMPLE_NODES = 64, SAMPLE_ROOTS = 8, SAMPLE_BYTES = 640 };
+enum { SAMPLE_EDGES = SAMPLE_NODES * 4, SAMPLE_WAYS = SAMPLE_EDGES + SAMPLE_NODES };
 
-/* A graph with everything the three questions ask for. Counts mostly agree with the
+/* A graph with everything the questions ask for. Counts mostly agree with the
  * edges, as they do in a real heap; some are held, immortal, too low or below 0. */
 typedef struct {
     krs_graph *graph;
