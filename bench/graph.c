@@ -262,7 +262,7 @@ static void ask_who_holds(heap *h, const krs_graph *graph, cost *costs) {
             MUST(krs_graph_paths(graph, roots, NULL, 1, NULL, h->parent)));
     MEASURE(h, costs[REFERRERS], MUST(krs_referrers_new(graph, &referrers)));
     MEASURE(h, costs[DOMINATORS],
-            MUST(krs_graph_dominators(graph, referrers, roots, POPULAR, h->other,
+            MUST(krs_graph_dominators(graph, referrers, roots, POPULAR, NULL, h->other,
                                       h->retained, h->members)));
     MUST(krs_graph_paths(graph, roots, NULL, POPULAR, h->label, h->parent));
     MEASURE(h, costs[WAYS],

@@ -145,16 +145,17 @@ const krs_node *krs_referrers_of(const krs_referrers *referrers, krs_node node,
 /* Dominators (Semi-NCA: Georgiadis, Tarjan and Werneck, "Finding dominators in
  * practice", 2006): d dominates n when every path from a root to n passes through d, so
  * that n would go if d went. `dominator[n]` becomes the closest dominator of n other
- * than itself; n where there is none; KRS_NODE_NONE where no root leads to n.
- * `retained[n]` holds the own size of n on entry and that of all n dominates, itself
- * included, on return; it stays where no root leads. NULL asks for none. `members[n]`
- * becomes how many nodes n dominates, itself included, 0 where no root leads; NULL asks
- * for none. Roots may come twice. KRS_INVALID for a root that is no node, and for
- * referrers of another graph. Near-linear, no recursion, 20 bytes a node meanwhile. */
+ * than itself; n where there is none; KRS_NODE_NONE where no root leads to n. `barred`
+ * as in krs_graph_paths(). `retained[n]` holds the own size of n on entry and that of
+ * all n dominates, itself included, on return; it stays where no root leads. NULL asks
+ * for none. `members[n]` becomes how many nodes n dominates, itself included, 0 where
+ * no root leads; NULL asks for none. Roots may come twice. KRS_INVALID for a root that
+ * is no node, and for referrers of another graph. Near-linear, no recursion, 20 bytes a
+ * node meanwhile. */
 krs_status krs_graph_dominators(const krs_graph *graph, const krs_referrers *referrers,
                                 const krs_node *roots, size_t root_count,
-                                krs_node *dominator, uint64_t *retained,
-                                uint32_t *members);
+                                const uint8_t *barred, krs_node *dominator,
+                                uint64_t *retained, uint32_t *members);
 
 /* One way in which a target is held: from a root to `holder` along the parents that
  * krs_graph_paths() found, from there to `held`, and on by `next` to the target. */
@@ -179,7 +180,7 @@ typedef struct {
  * most `room` ways, the first in this order, and their number to `*count`. KRS_INVALID
  * where `target` is not barred, for parents that are no nodes and for referrers of
  * another graph. 8 bytes a node meanwhile, and 12 for each node that it can meet. */
-enum { KRS_POPULAR = 200 };
+enum { KRS_POPULAR = 16 };
 krs_status krs_graph_ways(const krs_graph *graph, const krs_referrers *referrers,
                           krs_node target, const uint8_t *barred,
                           const krs_node *parent, uint32_t reach, krs_node *next,

@@ -65,8 +65,7 @@ static krs_status start(krs_reading *reading, krs_state *state,
     krs_heap_rules rules = {.lean = question->lean,
                             .own_path = state->own_path,
                             .references = &state->rules};
-    krs_status status =
-        krs_heap_graph_read(&reading->heap, &rules, question->targets);
+    krs_status status = krs_heap_graph_read(&reading->heap, &rules, question->targets);
     if (status == KRS_OK &&
         (PyList_GET_SIZE(question->targets) > 0 || question->top > 0))
         status = find_paths(reading);
@@ -157,9 +156,9 @@ static int check_question(const krs_question *question) {
 }
 
 PyObject *krs_py_ask(PyObject *module, PyObject *arguments, PyObject *keywords) {
-    static char *names[] = {"ours",  "targets", "owned", "natives", "native_bytes",
-                            "limit", "types",   "top",   "objects", "lean",
-                            "fork",  NULL};
+    static char *names[] = {"ours",         "targets", "owned", "natives",
+                            "native_bytes", "limit",   "types", "top",
+                            "objects",      "lean",    "fork",  NULL};
     krs_state *state = krs_state_of(module);
     krs_question question = {.limit = 64, .lean = 1};
     PyObject *owned = Py_None;

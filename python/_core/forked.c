@@ -43,9 +43,9 @@ static void answer_and_exit(int file,
                             PyObject *(*answer)(krs_state *, const krs_question *),
                             krs_state *state, const krs_question *question) {
     PyObject *answers = answer(state, question);
-    PyObject *text =
-        answers == NULL ? NULL
-                        : PyMarshal_WriteObjectToString(answers, Py_MARSHAL_VERSION);
+    PyObject *text = answers == NULL
+                         ? NULL
+                         : PyMarshal_WriteObjectToString(answers, Py_MARSHAL_VERSION);
     if (text == NULL)
         _exit(PyErr_ExceptionMatches(PyExc_MemoryError) ? KRS_NOMEM : KRS_INVALID);
     size_t length = (size_t)PyBytes_GET_SIZE(text);

@@ -136,8 +136,8 @@ static PyObject *garbage_around(const krs_held *held, krs_node target) {
             krs_heap_is_frame(&reading->heap, holder) ||
             PyList_GET_SIZE(list) == GARBAGE_LIMIT)
             continue;
-        PyObject *one = krs_describe_object(
-            reading->state, krs_heap_object(&reading->heap, holder));
+        PyObject *one = krs_describe_object(reading->state,
+                                            krs_heap_object(&reading->heap, holder));
         if (one == NULL || PyList_Append(list, one) < 0)
             Py_CLEAR(list);
         Py_XDECREF(one);

@@ -1,11 +1,12 @@
 /* A chain of nodes as Python data: (root, steps).
  *
- * A root is a tuple that begins with its kind: ("module", name), ("frame", thread, depth,
- * file, function, line, variable, is argument, in a cell), ("thread", ident, what) or
- * ("C", references). A step is (id or object, type, label, how, name): what an object is
- * called, and how it refers to the next one; several nodes that a user takes for one,
- * an instance and its dict of attributes, are one step. What the chain ends in is no
- * step. */
+ * A root is a tuple that begins with its kind: ("module", name), ("frame", thread,
+ * depth, file, function, line, variable, is argument, in a cell), ("thread", ident,
+ * what) or
+ * ("C", references). A step is (id or object, type, label, how, name): what an object
+ * is called, and how it refers to the next one; several nodes that a user takes for
+ * one, an instance and its dict of attributes, are one step. What the chain ends in is
+ * no step. */
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -122,8 +123,8 @@ static PyObject *steps(const krs_reading *reading, PyObject *const *objects,
     size_t used = 1;
     for (size_t i = 0; list != NULL && i + 1 < count; i += used) {
         int is_root = has_root && i == 0;
-        PyObject *one = step(reading, objects + i, count - i, i == at ? nth : 0,
-                             is_root, &used);
+        PyObject *one =
+            step(reading, objects + i, count - i, i == at ? nth : 0, is_root, &used);
         if (one == NULL || PyList_Append(list, one) < 0)
             Py_CLEAR(list);
         Py_XDECREF(one);
@@ -144,10 +145,10 @@ PyObject *krs_path(const krs_reading *reading, const krs_node *chain, size_t len
     for (size_t i = first; i < length; i++)
         objects[i] = krs_heap_object(heap, chain[i]);
     PyObject *root = root_of(heap, chain, is_frame && at == 0 ? nth : 0);
-    PyObject *list =
-        root == NULL ? NULL
-                     : steps(reading, objects + first, length - first,
-                             at < first ? SIZE_MAX : at - first, nth, !is_frame);
+    PyObject *list = root == NULL
+                         ? NULL
+                         : steps(reading, objects + first, length - first,
+                                 at < first ? SIZE_MAX : at - first, nth, !is_frame);
     free(objects);
     return krs_tuple_of(2, root, list);
 }

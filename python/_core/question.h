@@ -42,8 +42,8 @@ PyObject *krs_answer_top(krs_reading *reading);   /* top.c */
  * something else does too. -1 with an exception set when memory runs out. */
 int krs_find_inner(const krs_reading *reading, krs_node *inner);
 
-/* path.c: (root, steps) of a chain of nodes, from a root to what it holds. `at` is where
- * in the chain the `nth` reference is meant, elsewhere the first. */
+/* path.c: (root, steps) of a chain of nodes, from a root to what it holds. `at` is
+ * where in the chain the `nth` reference is meant, elsewhere the first. */
 PyObject *krs_path(const krs_reading *reading, const krs_node *chain, size_t length,
                    size_t at, size_t nth);
 

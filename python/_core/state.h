@@ -26,11 +26,11 @@ static inline krs_state *krs_state_of(PyObject *module) {
 PyObject *krs_raise(krs_status status, const char *what);
 
 /* The functions of the module, one file a topic. */
-PyObject *krs_py_process(PyObject *module, PyObject *unused);        /* figures.c */
-PyObject *krs_py_heap(PyObject *module, PyObject *unused);           /* figures.c */
-PyObject *krs_py_variables(PyObject *module, PyObject *objects);     /* variables.c */
-PyObject *krs_py_instances(PyObject *module, PyObject *arguments);   /* instances.c */
-PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);     /* tracked.c */
+PyObject *krs_py_process(PyObject *module, PyObject *unused);      /* figures.c */
+PyObject *krs_py_heap(PyObject *module, PyObject *unused);         /* figures.c */
+PyObject *krs_py_variables(PyObject *module, PyObject *objects);   /* variables.c */
+PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.c */
+PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);   /* tracked.c */
 PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
                      PyObject *keywords);                            /* ask.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */

@@ -75,9 +75,9 @@ static krs_status find_dominators(krs_top *top) {
     krs_status status =
         krs_heap_roots(&reading->heap, reading->barred, &roots, &waves, &root_count);
     if (status == KRS_OK)
-        status =
-            krs_graph_dominators(reading->heap.graph, reading->referrers, roots,
-                                 root_count, top->dominator, top->retained, top->members);
+        status = krs_graph_dominators(reading->heap.graph, reading->referrers, roots,
+                                      root_count, reading->barred, top->dominator,
+                                      top->retained, top->members);
     free(roots);
     free(waves);
     return status;
@@ -133,8 +133,7 @@ static size_t choose(krs_top *top, size_t limit) {
             top->retained[node] <= top->retained[top->stack[limit - 1]])
             continue;
         place = place == limit ? limit - 1 : place;
-        for (; place > 0 &&
-               top->retained[top->stack[place - 1]] < top->retained[node];
+        for (; place > 0 && top->retained[top->stack[place - 1]] < top->retained[node];
              place--)
             top->stack[place] = top->stack[place - 1];
         top->stack[place] = node;

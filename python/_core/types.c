@@ -54,7 +54,8 @@ static int by_bytes(const void *a_, const void *b_) {
     return (a->bytes < b->bytes) - (a->bytes > b->bytes);
 }
 
-/* (objects, bytes, bytes of small objects, [(type, objects, bytes), ...]), the largest types first. */
+/* (objects, bytes, bytes of small objects, [(type, objects, bytes), ...]), the largest
+ * types first. */
 static PyObject *as_tuple(krs_state *state, krs_type_table *table, Py_ssize_t limit) {
     Py_ssize_t count = krs_graph_node_count(table->types);
     PyObject *list = PyList_New(0);
@@ -82,9 +83,9 @@ PyObject *krs_answer_types(krs_reading *reading) {
          node++)
         status = add_object(&table, krs_heap_object(&reading->heap, node),
                             reading->state->sizeof_name);
-    PyObject *answer = status == KRS_OK ? as_tuple(reading->state, &table,
-                                                   reading->question->types)
-                                        : krs_raise(status, "adding up types");
+    PyObject *answer = status == KRS_OK
+                           ? as_tuple(reading->state, &table, reading->question->types)
+                           : krs_raise(status, "adding up types");
     krs_graph_free(table.types);
     free(table.rows);
     return answer;

@@ -194,7 +194,8 @@ static krs_status count_references(const krs_walk *walk, const krs_walk_start *s
     uint32_t count = krs_graph_node_count(walk->graph);
     for (krs_node node = 0; node < count; node++) {
         PyObject *object = (PyObject *)krs_graph_address(walk->graph, node);
-        references[node] = krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
+        references[node] =
+            krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
     }
     int is_given = PyList_GET_SIZE(start->given) > 0;
     krs_deduction deduction = {.graph = walk->graph,

@@ -30,8 +30,8 @@ typedef struct {
     PyObject *namespaces; /* list of dicts: names bound to `given` do not hold it */
     PyObject
         *own_path; /* str: variables of functions from files under it hold nothing */
-    PyObject *sizeof_name; /* the str "__sizeof__" */
-    PyObject *local_mark;  /* the str ".<locals>." */
+    PyObject *sizeof_name;            /* the str "__sizeof__" */
+    PyObject *local_mark;             /* the str ".<locals>." */
     const krs_reference_rules *rules; /* for arrays, or NULL */
 } krs_walk_start;
 

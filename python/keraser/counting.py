@@ -12,7 +12,7 @@ from keraser import _core
 from keraser.adapters.base import KINDS, find_vocabulary
 from keraser.inventory import Census, ModelRow, OrphanRow
 from keraser.errors import UnsupportedError
-from keraser.names import GARBAGE, Vocabulary, c_code, name_path
+from keraser.names import GARBAGE, Vocabulary, c_code, is_library, name_path
 from keraser.holders import PATH_LIMIT, holders_of
 
 #: More than a process has types.
@@ -201,18 +201,21 @@ def _python_bytes(owned: Any) -> dict[str, int]:
 
 
 def _made(box: list[Any]) -> str | None:
-    """The newest line of the user's own that was running when the model was made."""
+    """The newest line of the user's own that was running when the model was made.
+
+    CPython 3.11 does not find objects that have attributes; what they refer to it does.
+    """
     if not tracemalloc.is_tracing():
         return None
-    found = tracemalloc.get_object_traceback(box[0])
-    for frame in reversed(found or ()):
-        if "site-packages" not in frame.filename:
-            return f"{frame.filename}:{frame.lineno}"
+    for thing in (box[0], *vars(box[0]).values()):
+        for frame in reversed(tracemalloc.get_object_traceback(thing) or ()):
+            if not is_library(frame.filename):
+                return f"{frame.filename}:{frame.lineno}"
     return None
 
 
 def _orphan_holder(paths: list[tuple], garbage: list[tuple], vocabulary: Vocabulary) -> str:
     if paths:
-        name = name_path(paths[0], vocabulary)
-        return name.place.text.partition("[")[0] if name.place.fix else name.text
+        place = name_path(paths[0], vocabulary).place
+        return place.text.partition("[")[0] if place.kind == "registry" else place.text
     return GARBAGE if garbage else "C code"

@@ -7,6 +7,7 @@ stands before the first arrow, the *place*, is where a user would lay hands on.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -224,12 +225,14 @@ def is_users(module: str) -> bool:
     file = getattr(sys.modules.get(module), "__file__", None)
     if module == "__main__" or file is None:
         return module == "__main__"
-    libraries = (sys.prefix, sys.base_prefix, *_package_folders())
-    return not file.startswith(libraries)
+    return not is_library(file)
 
 
-def _package_folders() -> list[str]:
-    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+def is_library(file: str) -> bool:
+    """Whether a file is of Python itself or of an installed package."""
+    folders = (os.path.dirname(os.__file__), os.path.dirname(__file__))
+    packages = ("/site-packages/", "/dist-packages/")
+    return file.startswith((*folders, "<frozen")) or any(p in file for p in packages)
 
 
 def _frame_place(

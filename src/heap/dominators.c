@@ -15,8 +15,9 @@
 
 typedef struct {
     const krs_graph *graph;
-    uint32_t *number; /* by node: its own, KRS_NODE_NONE where no root leads */
-    uint32_t reached; /* numbers given, the virtual root's among them */
+    const uint8_t *barred; /* or NULL */
+    uint32_t *number;      /* by node: its own, KRS_NODE_NONE where no root leads */
+    uint32_t reached;      /* numbers given, the virtual root's among them */
     /* By number: */
     krs_node *node;
     uint32_t *ancestor;  /* in the tree; moved up by compression */
@@ -26,6 +27,10 @@ typedef struct {
 } tree;
 
 enum { ARRAYS_BY_NUMBER = 5 };
+
+static bool is_barred(const tree *t, krs_node node) {
+    return t->barred != NULL && t->barred[node];
+}
 
 static void discover(tree *t, krs_node node, uint32_t parent) {
     const uint32_t number = t->reached++;
@@ -41,14 +46,14 @@ static krs_node next_below(tree *t, uint32_t number) {
     const uint32_t end = node < t->graph->expanded ? krs__edges_end(t->graph, node) : 0;
     while (t->semi[number] < end) {
         const krs_node target = t->graph->edges[t->semi[number]++];
-        if (t->number[target] == KRS_NODE_NONE)
+        if (t->number[target] == KRS_NODE_NONE && !is_barred(t, target))
             return target;
     }
     return KRS_NODE_NONE;
 }
 
 static void grow_from(tree *t, krs_node root) {
-    if (t->number[root] != KRS_NODE_NONE)
+    if (t->number[root] != KRS_NODE_NONE || is_barred(t, root))
         return;
     uint32_t at = t->reached;
     discover(t, root, 0);
@@ -73,7 +78,8 @@ static void grow(tree *t, const krs_node *roots, size_t root_count) {
     for (uint32_t i = 1; i < t->reached; i++)
         t->semi[i] = t->ancestor[i];
     for (size_t i = 0; i < root_count; i++)
-        t->semi[t->number[roots[i]]] = 0;
+        if (!is_barred(t, roots[i]))
+            t->semi[t->number[roots[i]]] = 0;
 }
 
 /* The least semidominator on the way from `number` up to, and without, the first that
@@ -142,8 +148,8 @@ static void sum_up(const tree *t, uint64_t *retained, uint32_t *members) {
 
 krs_status krs_graph_dominators(const krs_graph *graph, const krs_referrers *referrers,
                                 const krs_node *roots, size_t root_count,
-                                krs_node *dominator, uint64_t *retained,
-                                uint32_t *members) {
+                                const uint8_t *barred, krs_node *dominator,
+                                uint64_t *retained, uint32_t *members) {
     if (graph == NULL || referrers == NULL || dominator == NULL ||
         !krs__referrers_fit(referrers, graph) ||
         !krs__are_nodes(graph, roots, root_count))
@@ -153,6 +159,7 @@ krs_status krs_graph_dominators(const krs_graph *graph, const krs_referrers *ref
     if (arrays == NULL)
         return KRS_NOMEM;
     tree t = {.graph = graph,
+              .barred = barred,
               .number = dominator,
               .node = arrays,
               .ancestor = arrays + numbers,

@@ -15,7 +15,7 @@ static void keep_the_reached(const sample *from, sample *made) {
     edge edges[SAMPLE_EDGES];
     size_t edge_count = 0;
     *made = (sample){.root_count = from->root_count};
-    naive_reach(from, KRS_NODE_NONE, reached);
+    naive_reach(from, KRS_NODE_NONE, NULL, reached);
     for (krs_node n = 0; n < from->node_count; n++) {
         if (reached[n])
             renamed[n] = made->node_count++;
@@ -62,7 +62,7 @@ static void dominated_by(const sample *s, krs_node seed, uint8_t *set) {
     krs_referrers *referrers = NULL;
     assert_int_equal(krs_referrers_new(s->graph, &referrers), KRS_OK);
     assert_int_equal(krs_graph_dominators(s->graph, referrers, s->roots, s->root_count,
-                                          dominator, NULL, members),
+                                          NULL, dominator, NULL, members),
                      KRS_OK);
     for (krs_node n = 0; n < s->node_count; n++) {
         krs_node d = n;

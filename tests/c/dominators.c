@@ -16,7 +16,7 @@ static void assert_dominators(krs_node count, const edge *edges, size_t edge_cou
     krs_referrers *referrers = NULL;
     krs_graph *graph = graph_of(count, edges, edge_count);
     assert_int_equal(krs_referrers_new(graph, &referrers), KRS_OK);
-    assert_int_equal(krs_graph_dominators(graph, referrers, roots, root_count,
+    assert_int_equal(krs_graph_dominators(graph, referrers, roots, root_count, NULL,
                                           dominator, NULL, members),
                      KRS_OK);
     assert_memory_equal(dominator, expected, count * sizeof *expected);
@@ -77,7 +77,7 @@ static void the_flow_graph_of_the_textbooks_comes_out_right(void **state) {
     krs_referrers *referrers = NULL;
     krs_graph *graph = graph_of(COUNT, edges, LENGTH_OF(edges));
     assert_int_equal(krs_referrers_new(graph, &referrers), KRS_OK);
-    assert_int_equal(krs_graph_dominators(graph, referrers, (krs_node[]){R}, 1,
+    assert_int_equal(krs_graph_dominators(graph, referrers, (krs_node[]){R}, 1, NULL,
                                           dominator, NULL, NULL),
                      KRS_OK);
     assert_memory_equal(dominator, expected, sizeof expected);
@@ -95,13 +95,14 @@ static void a_thousand_random_graphs_agree_with_the_definition(void **state) {
         uint64_t retained[SAMPLE_NODES], expected_retained[SAMPLE_NODES];
         uint32_t members[SAMPLE_NODES], expected_members[SAMPLE_NODES];
         sample_draw(i, &s);
+        const uint8_t *barred = i % 2 ? s.barred : NULL;
         for (krs_node n = 0; n < s.node_count; n++)
             retained[n] = expected_retained[n] = (uint64_t)(n + 1) << n % 40;
         assert_int_equal(krs_referrers_new(s.graph, &referrers), KRS_OK);
         assert_int_equal(krs_graph_dominators(s.graph, referrers, s.roots, s.root_count,
-                                              dominator, retained, members),
+                                              barred, dominator, retained, members),
                          KRS_OK);
-        naive_dominators(&s, expected, expected_retained, expected_members);
+        naive_dominators(&s, barred, expected, expected_retained, expected_members);
         assert_memory_equal(dominator, expected, s.node_count * sizeof *expected);
         assert_memory_equal(retained, expected_retained,
                             s.node_count * sizeof *retained);
@@ -134,7 +135,7 @@ static void a_linked_list_is_as_deep_as_it_is_long(void **state) {
         assert_int_equal(krs_graph_expand(graph, n, all + n + 1, 1), KRS_OK);
     assert_int_equal(krs_graph_expand(graph, NODES - 1, all, NODES), KRS_OK);
     assert_int_equal(krs_referrers_new(graph, &referrers), KRS_OK);
-    assert_int_equal(krs_graph_dominators(graph, referrers, (krs_node[]){0}, 1,
+    assert_int_equal(krs_graph_dominators(graph, referrers, (krs_node[]){0}, 1, NULL,
                                           dominator, NULL, members),
                      KRS_OK);
     for (krs_node n = 0; n < NODES; n++) {
@@ -156,16 +157,17 @@ static void what_cannot_be_asked_is_refused_and_nothing_written(void **state) {
     krs_graph *g = graph_of(1, NULL, 0), *two = graph_of(2, NULL, 0);
     assert_int_equal(krs_referrers_new(g, &r), KRS_OK);
     assert_int_equal(krs_referrers_new(two, &of_two), KRS_OK);
-    assert_int_equal(krs_graph_dominators(NULL, r, roots, 1, d, NULL, NULL),
+    assert_int_equal(krs_graph_dominators(NULL, r, roots, 1, NULL, d, NULL, NULL),
                      KRS_INVALID);
-    assert_int_equal(krs_graph_dominators(g, NULL, roots, 1, d, NULL, NULL),
+    assert_int_equal(krs_graph_dominators(g, NULL, roots, 1, NULL, d, NULL, NULL),
                      KRS_INVALID);
-    assert_int_equal(krs_graph_dominators(g, of_two, roots, 1, d, NULL, NULL),
+    assert_int_equal(krs_graph_dominators(g, of_two, roots, 1, NULL, d, NULL, NULL),
                      KRS_INVALID);
-    assert_int_equal(krs_graph_dominators(g, r, NULL, 1, d, NULL, NULL), KRS_INVALID);
-    assert_int_equal(krs_graph_dominators(g, r, no_node, 1, d, NULL, NULL),
+    assert_int_equal(krs_graph_dominators(g, r, NULL, 1, NULL, d, NULL, NULL),
                      KRS_INVALID);
-    assert_int_equal(krs_graph_dominators(g, r, roots, 1, NULL, NULL, NULL),
+    assert_int_equal(krs_graph_dominators(g, r, no_node, 1, NULL, d, NULL, NULL),
+                     KRS_INVALID);
+    assert_int_equal(krs_graph_dominators(g, r, roots, 1, NULL, NULL, NULL, NULL),
                      KRS_INVALID);
     assert_int_equal(d[0], 42);
     krs_referrers_free(r);

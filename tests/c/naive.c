@@ -150,17 +150,23 @@ size_t naive_referrers(const sample *s, krs_node node, krs_node *referrers) {
     return count;
 }
 
-void naive_reach(const sample *s, krs_node without, bool *reached) {
+static bool is_barred(const uint8_t *barred, krs_node node) {
+    return barred != NULL && barred[node];
+}
+
+void naive_reach(const sample *s, krs_node without, const uint8_t *barred,
+                 bool *reached) {
     for (krs_node n = 0; n < s->node_count; n++)
         reached[n] = false;
     for (size_t i = 0; i < s->root_count; i++)
-        reached[s->roots[i]] = s->roots[i] != without;
+        reached[s->roots[i]] =
+            s->roots[i] != without && !is_barred(barred, s->roots[i]);
     for (bool changed = true; changed;) {
         changed = false;
         for (krs_node from = 0; from < s->node_count; from++) {
             for (krs_node to = 0; to < s->node_count; to++) {
                 if (reached[from] && !reached[to] && to != without &&
-                    edges_between(s->graph, from, to) > 0)
+                    !is_barred(barred, to) && edges_between(s->graph, from, to) > 0)
                     reached[to] = changed = true;
             }
         }
@@ -178,14 +184,14 @@ static krs_node closest(const sample *s, bool dominates[][SAMPLE_NODES],
     return found;
 }
 
-void naive_dominators(const sample *s, krs_node *dominator, uint64_t *retained,
-                      uint32_t *members) {
+void naive_dominators(const sample *s, const uint8_t *barred, krs_node *dominator,
+                      uint64_t *retained, uint32_t *members) {
     bool all[SAMPLE_NODES], without[SAMPLE_NODES];
     bool dominates[SAMPLE_NODES][SAMPLE_NODES];
     uint64_t own[SAMPLE_NODES];
-    naive_reach(s, KRS_NODE_NONE, all);
+    naive_reach(s, KRS_NODE_NONE, barred, all);
     for (krs_node d = 0; d < s->node_count; d++) {
-        naive_reach(s, d, without);
+        naive_reach(s, d, barred, without);
         own[d] = retained[d];
         for (krs_node n = 0; n < s->node_count; n++)
             dominates[d][n] = all[n] && !without[n];

@@ -23,13 +23,14 @@ void naive_unexplained(const sample *s, int64_t *references);
 /* Writes what refers to `node` in rising order; at most SAMPLE_EDGES. */
 size_t naive_referrers(const sample *s, krs_node node, krs_node *referrers);
 
-/* What the roots lead to where the node `without`, if any, is not there. */
-void naive_reach(const sample *s, krs_node without, bool *reached);
+/* What the roots lead to where the node `without`, if any, and those barred are not. */
+void naive_reach(const sample *s, krs_node without, const uint8_t *barred,
+                 bool *reached);
 
 /* d dominates n if n is reached, and is not where d is not there. `retained` starts out
  * as the own sizes. */
-void naive_dominators(const sample *s, krs_node *dominator, uint64_t *retained,
-                      uint32_t *members);
+void naive_dominators(const sample *s, const uint8_t *barred, krs_node *dominator,
+                      uint64_t *retained, uint32_t *members);
 
 /* Writes every way, in order, and how they go on; at most SAMPLE_WAYS. */
 size_t naive_ways(const sample *s, krs_node target, const uint8_t *barred,

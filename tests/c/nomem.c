@@ -218,7 +218,7 @@ static krs_status attempt_dominators(void *drawn) {
     memset(untouched, 0x5A, sizeof untouched);
     const krs_status status =
         krs_graph_dominators(b->s.graph, b->referrers, b->s.roots, b->s.root_count,
-                             dominator, retained, members);
+                             NULL, dominator, retained, members);
     if (status != KRS_OK) {
         assert_memory_equal(dominator, untouched, sizeof dominator);
         assert_memory_equal(retained, untouched, sizeof retained);
