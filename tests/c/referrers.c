@@ -78,7 +78,7 @@ static void what_cannot_be_asked_is_refused(void **state) {
     (void)state;
     krs_referrers *referrers = NULL;
     size_t count = 42;
-    krs_graph *g = graph_of(1, NULL, 0);
+    krs_graph *g = graph_of(1, (edge[]){{0, 0}}, 1);
     assert_int_equal(krs_graph_unexplained(NULL, (int64_t[]){0}), KRS_INVALID);
     assert_int_equal(krs_graph_unexplained(g, NULL), KRS_INVALID);
     assert_int_equal(krs_referrers_new(NULL, &referrers), KRS_INVALID);
