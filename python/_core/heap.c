@@ -35,6 +35,28 @@ typedef struct {
     size_t next_variable;
 } krs_batch;
 
+/* Every node's own count of references, read while its header is at hand: a pass of its
+ * own would wait for each of them once more, a twentieth of the whole reading. */
+static int64_t references_of(const krs_heap_graph *heap, krs_node node) {
+    if (krs_heap_is_frame(heap, node))
+        return 0;
+    PyObject *object = krs_heap_object(heap, node);
+    return krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
+}
+
+static krs_status reserve_counts(krs_heap_graph *heap, size_t *room) {
+    size_t needed = krs_graph_node_count(heap->graph);
+    if (needed <= *room)
+        return KRS_OK;
+    size_t more = needed + needed / 2;
+    int64_t *grown = realloc(heap->unexplained, more * sizeof *grown);
+    if (grown == NULL)
+        return KRS_NOMEM;
+    heap->unexplained = grown;
+    *room = more;
+    return KRS_OK;
+}
+
 /* The variables of a frame stand together, in the order in which frames became nodes.
  * Where a call leaves its arguments on the caller's stack too, nobody else shows that
  * second reference. */
@@ -54,7 +76,7 @@ static int append_variables(const krs_heap_graph *heap, krs_node node,
 }
 
 /* Starts at node `first` and takes as many as fit. */
-static krs_status fill(const krs_heap_graph *heap, krs_node first, krs_batch *batch) {
+static krs_status fill(krs_heap_graph *heap, krs_node first, krs_batch *batch) {
     uint32_t node_count = krs_graph_node_count(heap->graph);
     batch->first = first;
     batch->sources = 0;
@@ -64,6 +86,7 @@ static krs_status fill(const krs_heap_graph *heap, krs_node first, krs_batch *ba
          node++) {
         size_t before = batch->found.count;
         __builtin_prefetch(krs_graph_address(heap->graph, node + FETCH_AHEAD));
+        heap->unexplained[node] = references_of(heap, node);
         int failed =
             krs_heap_is_frame(heap, node)
                 ? append_variables(heap, node, batch)
@@ -94,10 +117,13 @@ static krs_status expand_all(krs_heap_graph *heap, const krs_heap_rules *rules) 
         return KRS_NOMEM;
     batch->found.rules = rules->references;
     krs_status status = KRS_OK;
+    size_t room = 0;
     for (krs_node node = 0;
          status == KRS_OK && node < krs_graph_node_count(heap->graph);
          node += batch->sources) {
-        status = fill(heap, node, batch);
+        status = reserve_counts(heap, &room);
+        if (status == KRS_OK)
+            status = fill(heap, node, batch);
         if (status == KRS_OK && rules->lean)
             leave_out_plain(batch);
         if (status == KRS_OK)
@@ -107,26 +133,6 @@ static krs_status expand_all(krs_heap_graph *heap, const krs_heap_rules *rules) 
     krs_references_free(&batch->found);
     free(batch);
     return status;
-}
-
-/* What the graph does not explain, C code holds: that, or a value in the middle of an
- * expression, which up to CPython 3.13 nobody can see. */
-static krs_status find_unexplained(krs_heap_graph *heap) {
-    uint32_t count = krs_graph_node_count(heap->graph);
-    heap->unexplained = malloc((size_t)count * sizeof *heap->unexplained);
-    if (heap->unexplained == NULL)
-        return KRS_NOMEM;
-    for (krs_node node = 0; node < count; node++) {
-        if (krs_heap_is_frame(heap, node)) {
-            heap->unexplained[node] = 0;
-            continue;
-        }
-        __builtin_prefetch(krs_graph_address(heap->graph, node + FETCH_AHEAD));
-        PyObject *object = krs_heap_object(heap, node);
-        heap->unexplained[node] =
-            krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
-    }
-    return krs_graph_unexplained(heap->graph, heap->unexplained);
 }
 
 static krs_status add_wanted(krs_heap_graph *heap, PyObject *wanted) {
@@ -157,7 +163,10 @@ krs_status krs_heap_graph_read(krs_heap_graph *heap, const krs_heap_rules *rules
     }
     if (status == KRS_OK)
         status = expand_all(heap, rules);
-    return status == KRS_OK ? find_unexplained(heap) : status;
+    /* What the graph does not explain, C code holds: that, or a value in the middle of
+     * an expression, which up to CPython 3.13 nobody can see. */
+    return status == KRS_OK ? krs_graph_unexplained(heap->graph, heap->unexplained)
+                            : status;
 }
 
 void krs_heap_graph_clear(krs_heap_graph *heap) {
@@ -189,11 +198,18 @@ size_t krs_heap_count_variables(const krs_heap_graph *heap, krs_node frame,
     return count;
 }
 
+/* Each root was a new node when it was added: they are in the order of their nodes. */
 const krs_heap_root *krs_heap_find_root(const krs_heap_graph *heap, krs_node node) {
-    for (size_t i = 0; i < heap->root_count; i++)
-        if (heap->roots[i].node == node)
-            return &heap->roots[i];
-    return NULL;
+    size_t low = 0, high = heap->root_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (heap->roots[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < heap->root_count && heap->roots[low].node == node ? &heap->roots[low]
+                                                                   : NULL;
 }
 
 krs_status krs_heap_paths(const krs_heap_graph *heap, const uint8_t *barred,
