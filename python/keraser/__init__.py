@@ -27,16 +27,16 @@ from keraser.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
-    from keraser.inventory import Census, ModelRow, OrphanRow, census
-    from keraser.difference import CensusDiff
     from keraser.clearing import clear
     from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
+    from keraser.difference import CensusDiff
     from keraser.guarding import Guard, guard
-    from keraser.husk import ClearedModel
-    from keraser.receipt import Change, Kept, Receipt, Reset
-    from keraser.owners import Owner, Top, top
     from keraser.holders import Holder, Holders, why
+    from keraser.husk import ClearedModel
+    from keraser.inventory import Census, ModelRow, OrphanRow, census
+    from keraser.owners import Owner, Top, top
+    from keraser.receipt import Change, Kept, Receipt, Reset
 
 #: Public name -> module that has it.
 _HOMES = {

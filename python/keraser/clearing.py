@@ -16,11 +16,11 @@ from typing import Any
 from keraser import _core
 from keraser.adapters.base import KINDS, Adapter, Plan, find_adapter, find_vocabulary
 from keraser.errors import KeraserError, StillHeldError, UnsupportedError
+from keraser.holders import PATH_LIMIT, holders_of
 from keraser.husk import ClearedModel, make_husk
 from keraser.ledger import Ledger
 from keraser.names import Vocabulary, name_path
 from keraser.receipt import Change, Kept, Receipt, Reset
-from keraser.holders import PATH_LIMIT, holders_of
 
 #: How many holders of one thing are named.
 HOLDER_LIMIT = 8
@@ -383,7 +383,9 @@ def _is_given(path: tuple) -> bool:
 
 def _names(paths: list[tuple], vocabulary: Vocabulary) -> tuple[str, ...]:
     """Holders as text, each place once, the nearest first."""
-    return tuple(str(holder) for holder in holders_of("", paths, vocabulary)[:HOLDER_LIMIT])
+    return tuple(
+        str(holder) for holder in holders_of("", paths, vocabulary)[:HOLDER_LIMIT]
+    )
 
 
 def _held_error(what: str, kept: list[Kept]) -> StillHeldError:

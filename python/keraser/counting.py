@@ -10,10 +10,10 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import KINDS, find_vocabulary
-from keraser.inventory import Census, ModelRow, OrphanRow
 from keraser.errors import UnsupportedError
-from keraser.names import GARBAGE, Vocabulary, c_code, is_library, name_path
 from keraser.holders import PATH_LIMIT, holders_of
+from keraser.inventory import Census, ModelRow, OrphanRow
+from keraser.names import GARBAGE, Vocabulary, c_code, is_library, name_path
 
 #: More than a process has types.
 _ALL_TYPES = 100_000
@@ -88,7 +88,9 @@ class Count:
                 self.tensors += 1
                 self.tensor_bytes += size
         lost = [
-            i for i, handle in enumerate(tensors.handles) if id(handle) not in self.sizes
+            i
+            for i, handle in enumerate(tensors.handles)
+            if id(handle) not in self.sizes
         ]
         handles = [tensors.handles[i] for i in lost]
         sizes = [tensors.handle_bytes[i] for i in lost]
@@ -111,7 +113,9 @@ class Count:
                 holder,
                 len(group),
                 sum(sizes[i] for i in group),
-                tuple(names[id(handles[i])] for i in group if id(handles[i]) in names)[:3],
+                tuple(names[id(handles[i])] for i in group if id(handles[i]) in names)[
+                    :3
+                ],
             )
             for holder, group in groups.items()
         ]
@@ -214,7 +218,9 @@ def _made(box: list[Any]) -> str | None:
     return None
 
 
-def _orphan_holder(paths: list[tuple], garbage: list[tuple], vocabulary: Vocabulary) -> str:
+def _orphan_holder(
+    paths: list[tuple], garbage: list[tuple], vocabulary: Vocabulary
+) -> str:
     if paths:
         place = name_path(paths[0], vocabulary).place
         return place.text.partition("[")[0] if place.kind == "registry" else place.text

@@ -13,12 +13,13 @@ import traceback
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
 from keraser.adapters.base import find_vocabulary
-from keraser.names import Name, Step, name_path
 from keraser.holders import Subject, fix_of
+from keraser.names import Name, Step, name_path
 
 #: A path may hide another to the same place: so often is looked again.
 ROUNDS = 8
@@ -81,17 +82,19 @@ def cut(
     See `Holders.cut`. What then is garbage is collected.
     """
     done: dict[str, None] = {}
-    for _ in range(ROUNDS):
-        actions, left = _look(box, spare)
-        fresh = [action for action in actions if action.line not in done]
-        done.update(dict.fromkeys(action.line for action in actions))
-        if dry_run or not fresh:
+    actions, left = _look(box, spare)
+    for _ in range(ROUNDS if not dry_run else 0):
+        if not actions:
             break
         for action in actions:
             action.run()
-        del actions, fresh
+            done[action.line] = None
+        del actions, action  # they hold what they let go of
         gc.collect()
-    if not dry_run:
+        actions, left = _look(box, spare)
+    if dry_run:
+        done = dict.fromkeys(action.line for action in actions)
+    else:  # something puts it back as often as it is dropped
         left += tuple((a.line, "it came back", a.line) for a in actions)
     return Cut(thing, tuple(done), left, dry_run)
 
@@ -173,16 +176,11 @@ def _clear_session() -> None:
 def _forget_traceback(steps: list[Step], name: Name) -> _Action | str:
     for step in steps:
         if isinstance(step.id, BaseException) and step.name == "__traceback__":
-            error = step.id
-            return _Action(
-                f"{name.place.text} without its traceback",
-                lambda: setattr(error, "__traceback__", None),
-            )
+            line = f"{name.place.text} without its traceback"
+            return _Action(line, partial(setattr, step.id, "__traceback__", None))
         if isinstance(step.id, TracebackType):
-            found = step.id
-            return _Action(
-                f"variables in {name.place.text}", lambda: traceback.clear_frames(found)
-            )
+            line = f"variables in {name.place.text}"
+            return _Action(line, partial(traceback.clear_frames, step.id))
         if isinstance(step.id, FrameType):
             break
     return _REASONS["frame"]
@@ -222,4 +220,3 @@ def _drop_indexes(sequence: Any, target: Any) -> None:
     for index in reversed(range(len(sequence))):
         if index < len(sequence) and sequence[index] is target:
             del sequence[index]
-

@@ -30,7 +30,7 @@ class Holder:
     Attributes:
         what: what is held, "" for the thing that was asked for itself.
         path: the retention path in words, from its place on.
-        also: further places that a user would take for the same: `_12` beside `Out[12]`.
+        also: further places that a user takes for the same: `_12` beside `Out[12]`.
         kind: "variable", "local", "notebook", "error", "module", "thread", "c",
             "garbage", or that of a registry.
         place: where the path begins: what a user would lay hands on.
@@ -415,4 +415,3 @@ def _line(place: Place, via: list[str]) -> str:
     if place.container == "set":
         return f"{place.code}.discard(...)"
     return f"del {place.code}"
-

@@ -1,4 +1,4 @@
-"""census(): what every model owns, what is left of dead ones, and the process around."""
+"""census(): what every model owns, what is left of dead ones, and the process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from keraser import _core
 from keraser.errors import KeraserError
+from keraser.holders import find_adapter_or_none
 from keraser.receipt import format_bytes
 from keraser.tables import Table
-from keraser.holders import find_adapter_or_none
 
 if TYPE_CHECKING:
     from keraser.difference import CensusDiff
@@ -26,8 +26,8 @@ class ModelRow:
     Attributes:
         name, kind: its name and its class.
         id: its id(), good while it lives.
-        bytes: by kind. weights, optimizer, metrics: of its variables, exact; tensors: of
-            other tensors that it alone keeps; functions, objects: of Python objects
+        bytes: by kind. weights, optimizer, metrics: of its variables, exact; tensors:
+            of other tensors that it alone keeps; functions, objects: of Python objects
             that it alone keeps.
         objects: how many Python objects it alone keeps.
         graphs: how many function graphs it alone keeps.
@@ -115,7 +115,9 @@ class Census:
 
     def tables(self) -> list[Table]:
         return [
-            t for t in (_models(self), _orphans(self), _process(self), _types(self)) if t.rows
+            t
+            for t in (_models(self), _orphans(self), _process(self), _types(self))
+            if t.rows
         ]
 
     def __repr__(self) -> str:
@@ -161,7 +163,16 @@ def census(*, fork: bool = False) -> Census:
 
 
 def _models(census: Census) -> Table:
-    headers = ("model", "class", "weights", "optimizer", "other", "graphs", "shared", "held by")
+    headers = (
+        "model",
+        "class",
+        "weights",
+        "optimizer",
+        "other",
+        "graphs",
+        "shared",
+        "held by",
+    )
     rows = []
     for row in census.models:
         other = row.total - row.bytes["weights"] - row.bytes["optimizer"]
@@ -179,7 +190,9 @@ def _models(census: Census) -> Table:
                 row.held_by[0] + more,
             )
         )
-    return Table(f"{len(rows)} living models", headers, list(rows), frozenset(headers[2:6]))
+    return Table(
+        f"{len(rows)} living models", headers, list(rows), frozenset(headers[2:6])
+    )
 
 
 def _orphans(census: Census) -> Table:
@@ -200,7 +213,7 @@ _ACCOUNTS = {
     "heap": "C heap in use",
     "heap_free": "C heap kept free (may not be resident)",
     "python": "small Python objects",
-    "residue": "residue: stacks, unused parts of pages and arenas, what is not resident",
+    "residue": "residue: stacks, unused parts of arenas, what is not resident",
 }
 _HEAP = {
     "models": "  tensors of living models",
@@ -216,7 +229,9 @@ def _process(census: Census) -> Table:
     for name, label in _ACCOUNTS.items():
         rows.append((label, format_bytes(census.process[name])))
         if name == "heap":
-            rows += [(label, format_bytes(census.heap[n])) for n, label in _HEAP.items()]
+            rows += [
+                (label, format_bytes(census.heap[n])) for n, label in _HEAP.items()
+            ]
     rows.append(("resident set", format_bytes(census.process["rss"])))
     return Table("the process", ("what", "bytes"), list(rows), frozenset({"bytes"}))
 
@@ -229,4 +244,3 @@ def _types(census: Census) -> Table:
     ]
     title = f"{census.objects} Python objects"
     return Table(title, headers, list(rows), frozenset(headers[1:]))
-

@@ -314,7 +314,9 @@ def _hop(steps: list[Step], at: int) -> tuple[str, str, int]:
     """One hop: its kind, its words, and the next step."""
     step = steps[at]
     if step.how == "captured":
-        return _with_items("closure", f"closure {step.name!r} of {_called(step)}", steps, at)
+        return _with_items(
+            "closure", f"closure {step.name!r} of {_called(step)}", steps, at
+        )
     if step.how == "default":
         text = f"default argument {step.name!r} of {_called(step)}"
         return _with_items("default", text, steps, at)
@@ -342,7 +344,9 @@ def _hop(steps: list[Step], at: int) -> tuple[str, str, int]:
     return _with_items("reference", step.label or step.short, steps, at)
 
 
-def _with_items(kind: str, text: str, steps: list[Step], at: int) -> tuple[str, str, int]:
+def _with_items(
+    kind: str, text: str, steps: list[Step], at: int
+) -> tuple[str, str, int]:
     """The hop from steps[at], and the items of plain containers behind it."""
     at += 1
     while at < len(steps) and _is_item(steps[at]):
@@ -359,7 +363,9 @@ def _called(step: Step) -> str:
 def _suspended(steps: list[Step], at: int) -> tuple[str, str, int]:
     step = steps[at]
     if step.type == "frame":
-        return _with_items("frame", f"frame of {step.label}, local {step.name!r}", steps, at)
+        return _with_items(
+            "frame", f"frame of {step.label}, local {step.name!r}", steps, at
+        )
     what = f"{step.short} {_called(step)}"
     if step.name is not None:
         what += f", local {step.name!r}"

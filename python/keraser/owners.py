@@ -9,10 +9,10 @@ from typing import Any
 from keraser import _core
 from keraser.adapters.base import find_vocabulary
 from keraser.errors import KeraserError
+from keraser.holders import find_adapter_or_none
 from keraser.names import name_path
 from keraser.receipt import format_bytes
 from keraser.tables import Table
-from keraser.holders import find_adapter_or_none
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,13 @@ class Top:
     def table(self) -> Table:
         headers = ("owner", "type", "bytes", "native", "objects")
         rows = [
-            (o.path, o.kind, format_bytes(o.bytes), format_bytes(o.native), str(o.objects))
+            (
+                o.path,
+                o.kind,
+                format_bytes(o.bytes),
+                format_bytes(o.native),
+                str(o.objects),
+            )
             for o in self.owners
         ]
         title = "what would go with it, biggest owners first"
@@ -65,8 +71,8 @@ def top(limit: int = 10, *, fork: bool = False) -> Top:
     """The process' biggest owners by retained size, memory of tensors included.
 
     What an object owns is what every path from the modules, running functions and
-    threads reaches through it alone (its dominator tree). Plain values (str, int, float,
-    bytes) are left out of the count.
+    threads reaches through it alone (its dominator tree). Plain values (str, int,
+    float, bytes) are left out of the count.
 
     Args:
         limit: how many.

@@ -40,7 +40,9 @@ class Table:
             table.add_row(*map(_escape, row))
         out = io.StringIO()
         Console(file=out, width=_width(), no_color=True).print(table)
-        return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+        return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip(
+            "\n"
+        )
 
     def _plain(self) -> str:
         lines = [self.headers, *self.rows]
@@ -58,7 +60,9 @@ class Table:
         """For a notebook."""
         head = "".join(f"<th>{html.escape(header)}</th>" for header in self.headers)
         rows = "".join(
-            "<tr>" + "".join(self._cell(i, cell) for i, cell in enumerate(row)) + "</tr>"
+            "<tr>"
+            + "".join(self._cell(i, cell) for i, cell in enumerate(row))
+            + "</tr>"
             for row in self.rows
         )
         title = f"<b>{html.escape(self.title)}</b>" if self.title else ""

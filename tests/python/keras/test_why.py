@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keraser
 import pytest
-from small_models import build, trained
+from small_models import build, growth, trained
 
 SCRIPTS = Path(__file__).parents[1] / "zoo"
 
@@ -138,7 +138,7 @@ def test_every_recipe_is_expected(told):
 @pytest.mark.parametrize("recipe", EXPECTED)
 def test_the_first_path_names_the_true_holder_and_what_to_type(told, recipe):
     row, (path, fix) = told[recipe], EXPECTED[recipe]
-    assert row["path"] and without_numbers(row["path"]) == path or path is None
+    assert (row["path"] and without_numbers(row["path"]) == path) or path is None
     assert row["fix"] == fix
     assert len(row["holders"]) == (path is not None), row["holders"]
 
@@ -156,8 +156,9 @@ IN_IPYTHON = {
     "nb_out_cache": "Out[NN]",
     "nb_out_history": "Out[NN] → History.model",
     "nb_numbered": 'variable "model_1"',
-    "nb_errors_list": "variable \"errs\"[0] → error ZeroDivisionError, local 'model' in "
-    "go() (CELL)",
+    "nb_errors_list": (
+        "variable \"errs\"[0] → error ZeroDivisionError, local 'model' in go() (CELL)"
+    ),
     "nb_last_traceback": "last error ZeroDivisionError, local 'model' in go() (CELL)",
     "nb_default_arg": "variable \"fns\"[0] → default argument 'net' of score",
     "nb_shared_callbacks": 'variable "callbacks"[0] → EarlyStopping.model',
@@ -223,14 +224,15 @@ def _empty_shelf():
 def test_why_holds_nothing_and_leaves_nothing():
     model = SHELF["model"] = trained()
     parts = [*model.variables, *model.optimizer.variables, *model.layers, model]
-    keraser.why(model)
-    gc.collect()
-    before = [sys.getrefcount(part) for part in parts], len(gc.get_objects())
-    found = keraser.why(model)
-    text = repr(found), found._repr_html_(), found.to_dict()
-    del found, text
-    gc.collect()
-    assert ([sys.getrefcount(part) for part in parts], len(gc.get_objects())) == before
+
+    def ask():
+        found = keraser.why(model)
+        return repr(found), found._repr_html_(), found.to_dict()
+
+    ask()
+    before = [sys.getrefcount(part) for part in parts]
+    assert growth(ask) == 0
+    assert [sys.getrefcount(part) for part in parts] == before
 
 
 def test_a_kept_report_adds_no_reference():

@@ -16,7 +16,8 @@ import gc, weakref, keras, keraser, numpy as np, tensorflow as tf
 X, Y = np.ones((32, 8), "f4"), np.ones((32, 1), "f4")
 refs, errs, fns = [], [], []
 def net():
-    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), keras.layers.Dense(1)])
+    dense = [keras.layers.Dense(4), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((8,)), *dense])
     model.compile("adam", "mse")
     refs.append(weakref.ref(model))
     return model
@@ -34,7 +35,8 @@ RECIPES = {
     ],
     "nb_last_traceback": ["def go():\n    model = net()\n    1/0\ngo()"],
     "nb_default_arg": [
-        "model = net()\ndef score(x, net=model):\n    return net(x)\nfns.append(score);",
+        "model = net()\n"
+        "def score(x, net=model):\n    return net(x)\nfns.append(score);",
         "def score(x, net=model):\n    return net(x)\n",
         "del model, score",
     ],

@@ -4,7 +4,8 @@
 `guard` its cure in advance · `library` functions of TensorFlow's runtime ·
 `traces` what living tf.functions remember · `nodes` the layer graph that shared
 layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
-`tensors` the memory of tensors · `holding` holders by name · `health` what doctor() says.
+`tensors` the memory of tensors · `holding` holders by name ·
+`health` what doctor() says.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def way_out(name: Name, steps: list[Any]) -> str | None:
 
 
 def attribute_cut(holder: Any, name: Any) -> Callable[[], Any] | None:
-    """How a callback, a History is one, lets go of its model; None for anything else."""
+    """How a callback (such as a History) lets go of its model; else None."""
     from keras.callbacks import Callback
 
     if isinstance(holder, Callback) and name in ("_model", "model"):
