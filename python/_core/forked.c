@@ -43,11 +43,11 @@ static void answer_and_exit(int file,
                             PyObject *(*answer)(krs_state *, const krs_question *),
                             krs_state *state, const krs_question *question) {
     PyObject *answers = answer(state, question);
-    PyObject *text = answers == NULL
-                         ? NULL
-                         : PyMarshal_WriteObjectToString(answers, Py_MARSHAL_VERSION);
-    if (text == NULL)
+    if (answers == NULL)
         _exit(PyErr_ExceptionMatches(PyExc_MemoryError) ? KRS_NOMEM : KRS_INVALID);
+    PyObject *text = PyMarshal_WriteObjectToString(answers, Py_MARSHAL_VERSION);
+    if (text == NULL) /* marshal says "unmarshallable" where it has no memory */
+        _exit(KRS_NOMEM);
     size_t length = (size_t)PyBytes_GET_SIZE(text);
     _exit(write_all(file, PyBytes_AS_STRING(text), length) < 0 ? KRS_SYSTEM : KRS_OK);
 }

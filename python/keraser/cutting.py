@@ -17,7 +17,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
-from keraser.adapters.base import find_vocabulary
+from keraser.adapters.base import find_adapter, find_shell, find_vocabulary
 from keraser.holders import Subject, fix_of
 from keraser.names import Name, Step, name_path
 
@@ -158,13 +158,12 @@ def _reason(name: Name) -> str:
 
 
 def _forget_shown(place: Any, steps: list[Step], target: Any) -> _Action:
-    from keraser.adapters import ipython
-
+    shell = find_shell()
     if place.kind == "error":
-        return _Action("sys.last_exc = None", ipython.forget_error)
+        return _Action("sys.last_exc = None", shell.forget_error)
     shown = steps[place.steps].id if place.steps < len(steps) else target
-    names = ", ".join(ipython.places_of(shown)) or place.text
-    return _Action(f"del {names}", lambda: ipython.forget(shown))
+    names = ", ".join(shell.places_of(shown)) or place.text
+    return _Action(f"del {names}", partial(shell.forget, shown))
 
 
 def _clear_session() -> None:
@@ -187,8 +186,6 @@ def _forget_traceback(steps: list[Step], name: Name) -> _Action | str:
 
 
 def _let_go_of_attribute(steps: list[Step], name: Name) -> _Action | str:
-    from keraser.adapters.base import find_adapter
-
     adapter, step = find_adapter(), steps[-1]
     if adapter is not None and step.how == "attribute" and name.via[-1] == "attribute":
         let_go = adapter.attribute_cut(step.id, step.name)

@@ -147,6 +147,13 @@ def find_adapter() -> Adapter | None:
     return KerasTensorFlow()
 
 
+def find_shell() -> Any:
+    """What IPython remembers, and how it forgets: `keraser.adapters.ipython`."""
+    from keraser.adapters import ipython
+
+    return ipython
+
+
 def learn_arrays() -> None:
     """Lets the core see through numpy's arrays, which say nothing of their base."""
     if "numpy" in sys.modules and not _core.seams()["arrays"]:

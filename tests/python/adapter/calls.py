@@ -172,8 +172,8 @@ def still_tracked(world, via=just_call):
 
 def ask(world, via=just_call, **questions):
     """Who holds a part, and all that may be asked beside; only what cannot change."""
-    box, walk = [world.kept, world.shelf], world.walk()
-    ours = [box, world.__dict__, world.box]
+    box, walk = [world.kept], world.walk()
+    ours = [box, world.box]
     natives, sizes = [world.shelf], [1 << 40]
     call = functools.partial(_core.ask, limit=40, top=3, types=5, **questions)
     answer = deep(None, via, call, ours, box, walk, natives, sizes)
@@ -195,7 +195,8 @@ def ask_in_a_child(world, via=just_call):
 
 def ask_for_the_nearest(world, via=just_call):
     box = [world.kept]
-    answer = via(_core.ask, [box], box, None, [], [], limit=1)
+    nearest = functools.partial(_core.ask, limit=1)
+    answer = via(nearest, [box], box, None, [], [])
     return len(answer["held"][0][0])
 
 
