@@ -35,12 +35,9 @@ typedef struct {
     size_t next_variable;
 } krs_batch;
 
-/* Every node's own count of references, read while its header is at hand: a pass of its
- * own would wait for each of them once more, a twentieth of the whole reading. */
-static int64_t references_of(const krs_heap_graph *heap, krs_node node) {
-    if (krs_heap_is_frame(heap, node))
-        return 0;
-    PyObject *object = krs_heap_object(heap, node);
+/* An object's own count of references, read while its header is at hand: a pass over
+ * all nodes would wait for each of them once more. */
+static int64_t references_of(PyObject *object) {
     return krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
 }
 
@@ -86,11 +83,11 @@ static krs_status fill(krs_heap_graph *heap, krs_node first, krs_batch *batch) {
          node++) {
         size_t before = batch->found.count;
         __builtin_prefetch(krs_graph_address(heap->graph, node + FETCH_AHEAD));
-        heap->unexplained[node] = references_of(heap, node);
-        int failed =
-            krs_heap_is_frame(heap, node)
-                ? append_variables(heap, node, batch)
-                : krs_references_append(krs_heap_object(heap, node), &batch->found);
+        PyObject *object = krs_heap_object(heap, node);
+        int is_frame = krs_heap_is_frame(heap, node);
+        heap->unexplained[node] = is_frame ? 0 : references_of(object);
+        int failed = is_frame ? append_variables(heap, node, batch)
+                              : krs_references_append(object, &batch->found);
         if (failed)
             return KRS_NOMEM;
         batch->counts[batch->sources++] = (uint32_t)(batch->found.count - before);
