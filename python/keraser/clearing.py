@@ -226,6 +226,7 @@ class _Call:
     ) -> Receipt:
         name, kind = plan.name, plan.kind
         limits = self.adapter.limits(plan)
+        self.adapter.add_states(plan, owned)
         ledger = Ledger(self.adapter, plan, owned)
         resets = self.adapter.sever(plan, owned, box)
         make_husk(box[0], name, self.where, self.when)

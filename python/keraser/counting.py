@@ -65,7 +65,7 @@ class Count:
 
     def _count_kept_tensors(self, owned: Any, size: dict[str, int]) -> None:
         for tensor_id, tensor_bytes in self.adapter.kept_tensors(owned):
-            if tensor_id not in self.kept:
+            if tensor_id not in self.kept and tensor_id not in self.sizes:
                 self.kept.add(tensor_id)
                 size["tensors"] += tensor_bytes
                 self.model_tensor_bytes += tensor_bytes
@@ -87,11 +87,8 @@ class Count:
             if id(value) not in self.kept:
                 self.tensors += 1
                 self.tensor_bytes += size
-        lost = [
-            i
-            for i, handle in enumerate(tensors.handles)
-            if id(handle) not in self.sizes
-        ]
+        known = self.kept | set(self.sizes)
+        lost = [i for i, h in enumerate(tensors.handles) if id(h) not in known]
         handles = [tensors.handles[i] for i in lost]
         sizes = [tensors.handle_bytes[i] for i in lost]
         tensors.drop()

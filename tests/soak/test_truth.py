@@ -24,13 +24,5 @@ def facts(request, train, orphans_before):  # noqa: ARG001
     return truth.examine(MODELS[request.param], train)
 
 
-@pytest.fixture(autouse=True)
-def _known(request):
-    model, test = request.node.callspec.params["facts"], request.function.__name__
-    if (model, test) == ("stateful", "test_nothing_of_a_living_model_is_an_orphan"):
-        reason = "the states of a recurrent layer are in no model's list of variables"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-
-
 class TestEveryModel(truth.Truths):
     pass

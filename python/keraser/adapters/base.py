@@ -95,6 +95,7 @@ class Adapter(Protocol):
     def living_functions(self) -> list[str]: ...
     def add_cached_traces(self, plan: Plan, box: list[Any]) -> None: ...
     def models(self) -> list[Any]: ...
+    def add_states(self, plan: Plan, owned: Any) -> None: ...
     def add_orphans(self, plan: Plan, owned: Any) -> None: ...
     def witnesses(self, owned: Any) -> dict[str, list[Any]]: ...
     def staying(self, plan: Plan, owned: Any) -> list[Any]: ...
@@ -126,6 +127,7 @@ def find_adapter() -> Adapter | None:
     Raises:
         UnsupportedError: Keras runs on a backend that keraser cannot clear yet.
     """
+    learn_arrays()
     if "keras" not in sys.modules:
         if "tf_keras" in sys.modules:
             raise UnsupportedError(
@@ -141,7 +143,6 @@ def find_adapter() -> Adapter | None:
             "or use `del model; gc.collect()`"
             + (" and `jax.clear_caches()`" if backend == "jax" else "")
         )
-    learn_arrays()
     from keraser.adapters.keras_tf import KerasTensorFlow
 
     return KerasTensorFlow()

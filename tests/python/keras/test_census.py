@@ -233,3 +233,26 @@ def test_outputs_are_the_same_after_a_census():
     keraser.census(), keraser.census(fork=True), keraser.top(), keraser.why(model)
     assert np.array_equal(model.predict(X, verbose=0), before)
     model.fit(X, Y, verbose=0)
+
+
+def test_states_of_a_recurrent_layer_are_its_model_s():
+    inputs = keras.Input(batch_shape=(4, 5, 3))
+    model = keras.Sequential([inputs, layers.GRU(4, stateful=True)])
+    del inputs
+    census = keraser.census()
+    assert not census.orphans
+    row = row_of(census, model)
+    assert row.bytes["weights"] == weight_bytes(model)
+    assert row.bytes["tensors"] == 4 * 4 * 4
+    receipt = keraser.clear(model)
+    assert receipt.freed["states"] == 4 * 4 * 4
+    assert receipt.freed["weights"] == row.bytes["weights"]
+
+
+def test_a_census_makes_nothing_in_a_model():
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, keras.ops.relu6(layers.Dense(1)(inputs)))
+    del inputs
+    rows = [row_of(keraser.census(), model) for _ in range(2)]
+    assert rows[0].objects == rows[1].objects
+    assert rows[0].bytes == rows[1].bytes

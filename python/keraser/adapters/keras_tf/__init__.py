@@ -85,6 +85,9 @@ class KerasTensorFlow:
     def add_orphans(self, plan: Plan, owned: Any) -> None:
         model.add_orphans(plan, owned)
 
+    def add_states(self, plan: Plan, owned: Any) -> None:
+        model.add_states(plan, owned)
+
     def witnesses(self, owned: Any) -> dict[str, list[Any]]:
         return model.witnesses(owned)
 

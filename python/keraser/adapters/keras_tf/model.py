@@ -65,6 +65,15 @@ class Extra:
         ]
 
 
+def attribute(thing: Any, name: str) -> Any:
+    """An attribute of the instance itself, or None. Asking by vars() would make a dict
+    for an instance that has none yet, which stays with it."""
+    try:
+        return object.__getattribute__(thing, name)
+    except AttributeError:
+        return None
+
+
 def is_model(value: Any) -> bool:
     from keras import Model
 
@@ -158,11 +167,11 @@ def _add_operations(extra: Extra, model: Any) -> None:
             continue
         seen.add(id(operation))
         pending += getattr(operation, "operations", None) or []
-        functional = vars(operation).get("_functional")  # what a Sequential wraps
+        functional = attribute(operation, "_functional")  # what a Sequential wraps
         if functional is not None:
             pending.append(functional)
         for name in ("_inbound_nodes", "_outbound_nodes"):
-            nodes = vars(operation).get(name)
+            nodes = attribute(operation, name)
             if isinstance(nodes, list):
                 extra.node_lists.append(nodes)
         extra.operations.append(operation)
@@ -227,9 +236,8 @@ def living_models() -> list[Any]:
     models = _core.instances((Model,))
     inner: set[int] = set()
     for model in models:
-        attributes = vars(model)
-        inner.add(id(attributes.get("_functional")))
-        if "_layers" in attributes:
+        inner.add(id(attribute(model, "_functional")))
+        if attribute(model, "_layers") is not None:
             inner.update(map(id, model._flatten_layers(include_self=False)))
     return [model for model in models if id(model) not in inner]
 
@@ -259,7 +267,18 @@ def _owned_handles(owned: Any) -> list[Any]:
 
 def add_orphans(plan: Plan, owned: Any) -> None:
     """Adds the variables that no model has any more: only their handles are left."""
+    _add_handles(plan, owned, "a variable without a model", "orphans")
+
+
+def add_states(plan: Plan, owned: Any) -> None:
+    """Adds variables of layers that are none of the model's: what a stateful recurrent
+    layer remembers is not in `model.variables`."""
+    _add_handles(plan, owned, "a state of a layer", "states")
+
+
+def _add_handles(plan: Plan, owned: Any, name: str, kind: str) -> None:
+    known = {id(part) for part in plan.parts}
     for handle in _owned_handles(owned):
         size = handle_bytes(handle)
-        if size:
-            plan.add_part(handle, "a variable without a model", "orphans", size)
+        if size and id(handle) not in known:
+            plan.add_part(handle, name, kind, size)

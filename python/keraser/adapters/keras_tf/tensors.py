@@ -46,6 +46,13 @@ def find_tensors() -> Tensors:
     return found
 
 
+def _tensor_bytes(tensor: Any) -> int:
+    from tensorflow.python.framework import dtypes
+
+    is_handle = tensor.dtype == dtypes.resource
+    return handle_bytes(tensor) if is_handle else _value_bytes(tensor)
+
+
 def _value_bytes(tensor: Any) -> int:
     from tensorflow.python.framework import dtypes
 
@@ -97,15 +104,10 @@ def count_graphs(owned: Any) -> int:
 
 
 def kept_tensors(owned: Any) -> list[tuple[int, int]]:
-    """(id(), bytes) of the tensors that a walk owns and that are no variable's."""
-    from tensorflow.python.framework import dtypes
+    """(id(), bytes) of the tensors that a walk owns, handles of variables too."""
     from tensorflow.python.framework.ops import EagerTensor
 
-    return [
-        (id(tensor), _value_bytes(tensor))
-        for tensor in owned.instances(EagerTensor)
-        if tensor.dtype != dtypes.resource
-    ]
+    return [(id(t), _tensor_bytes(t)) for t in owned.instances(EagerTensor)]
 
 
 def add_native(natives: list[Any], sizes: list[int]) -> None:
