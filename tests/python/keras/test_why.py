@@ -294,3 +294,13 @@ def test_why_inside_a_finalizer_is_refused():
     del cycle
     gc.collect()
     assert "garbage collector" in SHELF["error"]
+
+
+@pytest.mark.own_process
+def test_the_example_ends_with_the_model_gone():
+    example = Path(__file__).parents[3] / "examples" / "why.py"
+    done = subprocess.run([sys.executable, example], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "held from 4 places" in done.stdout
+    assert "dropped 3, left 1" in done.stdout
+    assert "and now: None" in done.stdout
