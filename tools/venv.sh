@@ -10,12 +10,13 @@ export PATH=$PWD/$venv/bin:$PATH # cmake, ninja, ruff, clang-format: the pinned 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
 # One setup at a time in this checkout.
-venv_ready() {
+venv_ready() { # [a further group of packages]
     mkdir -p build
     exec 9>build/setup.lock
     flock 9
     venv_make
     venv_packages
+    [ -z "${1:-}" ] || venv_group "$1"
     venv_build
     exec 9>&-
 }
@@ -44,6 +45,15 @@ venv_packages() {
     pip_install 'pip>=25.1'
     pip_install --group build --group demo --group test --group lint
     cp pyproject.toml "$venv/stamps/packages"
+    changed="${changed:+$changed, }installed packages"
+}
+
+# For the verb that needs it; its stamp is `packages-GROUP`.
+venv_group() { # group
+    cmp -s pyproject.toml "$venv/stamps/packages-$1" && return
+    say "installing the packages of the group '$1'"
+    pip_install --group "$1"
+    cp pyproject.toml "$venv/stamps/packages-$1"
     changed="${changed:+$changed, }installed packages"
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -57,8 +59,8 @@ class Holders:
 
     Attributes:
         thing: what was asked for, as a user would call it.
-        holders: who holds it, the shortest path first; for a model, then who holds
-            parts of it.
+        holders: who holds it, the shortest path first, at most 32 of one thing; for a
+            model, then who holds parts of it.
         objects, bytes: Python objects that would go with it, and their own bytes.
         seconds: how long it took.
     """
@@ -318,9 +320,11 @@ def holders_of(label: str, paths: list[tuple], vocabulary: Vocabulary) -> list[H
     groups: dict[tuple, list[tuple[Name, int]]] = {}
     for path in paths:
         name = name_path(path, vocabulary)
+        if path[0][0] == "C" and len(groups) < HOLDER_LIMIT:
+            name.place.text = c_code(path[0][1], _libraries(path[1][0][0]))
         groups.setdefault(_place_of(name), []).append((name, len(path[1]) + 1))
     holders = [_merge(label, group) for group in groups.values()]
-    return sorted(holders[:HOLDER_LIMIT], key=_rank)
+    return sorted(holders, key=_rank)[:HOLDER_LIMIT]
 
 
 def _place_of(name: Name) -> tuple:
@@ -330,6 +334,8 @@ def _place_of(name: Name) -> tuple:
         return (name.place.kind, *name.hops)
     if name.place.kind in ("error", "registry"):
         return (name.place.kind,)
+    if name.place.kind == "c":
+        return ("c", name.text)
     return (name.place.kind, name.place.text)
 
 
@@ -363,16 +369,23 @@ def _rank(holder: Holder) -> tuple[int, int]:
 
 
 def _held_by_c(label: str, target: Any, references: int) -> Holder:
-    libraries = [path.rsplit("/", 1)[-1] for path, _ in _static_holders(target)]
     fix = "nothing in Python can let go of it: end what took it"
-    return Holder(label, c_code(references, libraries), (), "c", "C code", fix, 1)
+    path = c_code(references, _libraries(id(target)))
+    return Holder(label, path, (), "c", "C code", fix, 1)
 
 
-def _static_holders(target: Any) -> list[tuple[str, int]]:
+def _libraries(address: int) -> list[str]:
+    """Which libraries hold an address in a static variable, if that can be told.
+
+    Not the interpreter's own: its free lists and caches name what they do not hold.
+    """
     try:
-        return _core.static_holders(id(target))
+        found = _core.static_holders(address)
     except OSError:  # a sandbox that forbids reading one's own memory
         return []
+    own = os.path.realpath(sys.executable)
+    names = [path.rsplit("/", 1)[-1] for path, _ in found if path != own]
+    return [name for name in names if not name.startswith("libpython")]
 
 
 def _held_by_garbage(label: str, garbage: list[tuple]) -> Holder:
@@ -390,6 +403,8 @@ def fix_of(name: Name) -> str:
         return "sys.last_exc = sys.last_value = sys.last_traceback = None"
     if place.kind == "notebook":
         return "%reset -f out"
+    if place.kind == "module":
+        return f"{place.code} belongs to a library: see whether it can let go"
     if place.kind == "thread":
         return "let go of it in that thread, or end the thread"
     if place.kind == "c":

@@ -273,7 +273,9 @@ def c_code(references: int, libraries: list[str] | None = None) -> str:
 
 def _items(place: Place, steps: list[Step], at: int) -> int:
     """Adds items of plain containers to the place: `models[2]`, `best['a'][1]`."""
-    while at < len(steps) and _is_item(steps[at]) and place.kind != "registry":
+    if place.kind in ("registry", "c"):
+        return at
+    while at < len(steps) and _is_item(steps[at]):
         item = f"[{_key(steps[at])}]"
         place.text += item
         if place.code:

@@ -71,7 +71,7 @@ def test_a_way_through_c_code_is_named_from_there():
     finally:
         shelf = ctypes.cast(kept, ctypes.py_object).value
         ctypes.pythonapi.Py_DecRef(ctypes.py_object(shelf))
-    assert "held by C code: 1 reference[0]" in names
+    assert "held by C code: 1 reference → list[0]" in names
 
 
 def test_an_error_that_is_being_handled_is_named():
