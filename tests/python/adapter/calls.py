@@ -273,6 +273,10 @@ CALLS = {
 }
 
 
+#: Calls that read the whole heap, some ms each: they are made less often.
+HEAP = {ask, ask_whole, ask_in_a_child, ask_for_the_nearest}
+
+
 def release_twice(_world):
     found = _core.Owned([], [], [], [], [])
     found.release()

@@ -1,4 +1,4 @@
-"""A process of its own: every call of `calls`, SPANS x ROUNDS times over. What grows?
+"""A process of its own: every call of `calls`, again and again. What grows?
 
 Prints, for each, the least growth that a span saw: of malloc's bytes in use, of the
 interpreter's blocks, of the collector's objects and of references to classes. What
@@ -19,6 +19,7 @@ CLASSES += [calls.Thing, calls.Holder, _core.Owned]
 FIGURES = 4
 
 WARM, SPANS, ROUNDS = 1000, 8, 250
+HEAP_WARM, HEAP_ROUNDS = 40, 20
 
 
 def repeat(call, world, rounds):
@@ -41,11 +42,12 @@ def look(into, at):
 def growth(call):
     figures = array("q", bytes(8 * FIGURES * (SPANS + 1)))
     world = calls.World()
-    repeat(call, world, WARM)
+    warm, rounds = (HEAP_WARM, HEAP_ROUNDS) if call in calls.HEAP else (WARM, ROUNDS)
+    repeat(call, world, warm)
     look(figures, 0)
     for span in range(SPANS + 1):
         look(figures, FIGURES * span)
-        repeat(call, world, ROUNDS if span < SPANS else 0)
+        repeat(call, world, rounds if span < SPANS else 0)
     return [
         min(b - a for a, b in pairwise(row))
         for row in (figures[which::FIGURES] for which in range(FIGURES))
