@@ -320,7 +320,7 @@ def holders_of(label: str, paths: list[tuple], vocabulary: Vocabulary) -> list[H
     groups: dict[tuple, list[tuple[Name, int]]] = {}
     for path in paths:
         name = name_path(path, vocabulary)
-        if path[0][0] == "C" and len(groups) < HOLDER_LIMIT:
+        if name.place.kind == "c" and len(groups) < HOLDER_LIMIT:
             name.place.text = c_code(path[0][1], _libraries(path[1][0][0]))
         groups.setdefault(_place_of(name), []).append((name, len(path[1]) + 1))
     holders = [_merge(label, group) for group in groups.values()]
