@@ -124,6 +124,17 @@ static PyObject *ways_to(const krs_held *held, krs_node target) {
     return paths;
 }
 
+/* A dict of attributes says little: the instance that it belongs to is meant. */
+static krs_node instance_of(const krs_held *held, krs_node holder) {
+    const krs_heap_graph *heap = &held->reading->heap;
+    size_t count;
+    const krs_node *owners = krs_referrers_of(held->reading->referrers, holder, &count);
+    if (!PyDict_CheckExact(krs_heap_object(heap, holder)) || count != 1 ||
+        krs_heap_is_frame(heap, owners[0]))
+        return holder;
+    return owners[0];
+}
+
 static PyObject *garbage_around(const krs_held *held, krs_node target) {
     const krs_reading *reading = held->reading;
     PyObject *list = PyList_New(0);
@@ -136,8 +147,8 @@ static PyObject *garbage_around(const krs_held *held, krs_node target) {
             krs_heap_is_frame(&reading->heap, holder) ||
             PyList_GET_SIZE(list) == GARBAGE_LIMIT)
             continue;
-        PyObject *one = krs_describe_object(reading->state,
-                                            krs_heap_object(&reading->heap, holder));
+        PyObject *one = krs_describe_object(
+            reading->state, krs_heap_object(&reading->heap, instance_of(held, holder)));
         if (one == NULL || PyList_Append(list, one) < 0)
             Py_CLEAR(list);
         Py_XDECREF(one);
