@@ -22,6 +22,9 @@ from keraser.ledger import Ledger
 from keraser.names import Vocabulary, name_path
 from keraser.receipt import Change, Kept, Receipt, Reset
 
+#: A layer holds its weights, a model its layers: so deep is what is kept by name.
+ROUNDS = 4
+
 #: How many holders of one thing are named.
 HOLDER_LIMIT = 8
 
@@ -265,7 +268,33 @@ class _Call:
             size = plan.part_bytes[index]
             holders = _names(paths, vocabulary)[:1]
             kept.append(Kept(plan.part_names[index], size, holders))
-        return _merge(kept)
+        return self._name_inner(plan, owned, _merge(kept), ours)
+
+    def _name_inner(
+        self, plan: Plan, owned: Any, kept: list[Kept], ours: list[Any]
+    ) -> list[Kept]:
+        """Names the holders of what other parts alone hold: the weights of a layer that
+        somebody holds. Those others barred the way; asked without them it is seen."""
+        for _ in range(ROUNDS):
+            nameless = [one.what for one in kept if not one.holders]
+            targets = [plan.parts[plan.part_names.index(what)] for what in nameless]
+            if not targets:
+                break
+            inner = [*ours, targets]
+            answer = _core.ask(inner, targets, owned, [], [], limit=PATH_LIMIT)
+            vocabulary = find_vocabulary()
+            holders = {
+                what: _names(paths, vocabulary)[:1]
+                for what, (paths, _, _) in zip(nameless, answer["held"], strict=True)
+            }
+            named = [
+                dataclasses.replace(k, holders=holders.get(k.what) or k.holders)
+                for k in kept
+            ]
+            if named == kept:
+                break
+            kept = named
+        return kept
 
     def _find_ways_out(self, paths: list[tuple], vocabulary: Vocabulary) -> None:
         """Remembers what the user can do about these holders."""

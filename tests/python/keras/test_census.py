@@ -213,7 +213,7 @@ def test_without_rich_the_tables_are_plain(monkeypatch):
 
 
 def test_top_names_the_owner_with_its_native_memory():
-    SHELF["model"] = build(units=50_000)
+    SHELF["model"] = build(units=1_000_000)
     first = keraser.top(1).owners[0]
     assert first.path == f"{__name__}.SHELF"
     assert first.native >= weight_bytes(SHELF["model"])

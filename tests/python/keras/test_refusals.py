@@ -17,11 +17,10 @@ def test_what_is_no_model_is_refused(thing):
         keraser.clear(thing)
 
 
-@pytest.mark.parametrize("held", ["hollow", "cut"])
-def test_modes_that_are_to_come_say_so(held):
+def test_a_mode_that_is_to_come_says_so():
     model = trained()
-    with pytest.raises(keraser.UnsupportedError, match=f'held="{held}"'):
-        keraser.clear(model, held=held)
+    with pytest.raises(keraser.UnsupportedError, match='held="hollow"'):
+        keraser.clear(model, held="hollow")
     model.fit(X, Y, verbose=0)
 
 
