@@ -10,6 +10,7 @@ from keraser.adapters.keras_tf import guard, registry
 NEEDED = (
     ("tensorflow.python.framework.ops", "gradient_registry"),
     ("tensorflow.python.framework.func_graph", "FuncGraph"),
+    ("tensorflow.core.function.capture.capture_container", "FunctionCaptures"),
     ("tensorflow.python.eager.context", "context_safe"),
     ("tensorflow.python.eager.polymorphic_function.atomic_function", "AtomicFunction"),
     ("tensorflow.python.eager.polymorphic_function.polymorphic_function", "Function"),

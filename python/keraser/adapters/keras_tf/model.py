@@ -10,7 +10,7 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import Plan, Witness
-from keraser.adapters.keras_tf.tensors import handle_bytes
+from keraser.adapters.keras_tf.tensors import captured, handle_bytes
 
 #: Functions that a trainer builds on first use, and that capture every weight.
 TRAINER_FUNCTIONS = ("train_function", "test_function", "predict_function")
@@ -201,7 +201,7 @@ def _add_recent_graphs(plan: Plan) -> None:
 
     recent = RECENT_OBJECTS + RECENT_OBJECTS_PER_VARIABLE * len(plan.extra.handles)
     for graph in _core.instances((FuncGraph,), recent):
-        if any(id(outer) in plan.extra.handles for outer, _ in graph.captures):
+        if any(id(outer) in plan.extra.handles for outer in captured(graph)):
             plan.groups[-1].append(graph)
 
 

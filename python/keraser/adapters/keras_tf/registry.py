@@ -16,6 +16,7 @@ import weakref
 from typing import Any
 
 from keraser.adapters.keras_tf.library import RuntimeFunctions
+from keraser.adapters.keras_tf.tensors import captured
 from keraser.receipt import Reset
 
 PREFIX = "CustomGradient-"
@@ -109,7 +110,7 @@ def _belongs(graph: Any, extra: Any) -> bool:
     for enclosing in enclosing_graphs(graph):
         if id(enclosing) in extra.graphs:
             return True
-        if any(id(outer) in extra.handles for outer, _ in enclosing.captures):
+        if any(id(outer) in extra.handles for outer in captured(enclosing)):
             return True
     return False
 
@@ -144,7 +145,7 @@ def drop_dead(extra: Any) -> list[Reset]:
 
 def _describe(dropped: list[str], graphs: list[Any], defused: int) -> list[Reset]:
     resets = []
-    captures = sum(len(graph.captures) for graph in graphs)
+    captures = sum(len(captured(graph)) for graph in graphs)
     if dropped:
         named = f", {graphs[0].name!r} among them" if graphs else ""
         resets.append(

@@ -93,7 +93,17 @@ def count_graphs_of(handles: set[int]) -> int:
     from tensorflow.python.framework.func_graph import FuncGraph
 
     graphs = _core.instances((FuncGraph,))
-    return sum(any(id(outer) in handles for outer, _ in g.captures) for g in graphs)
+    return sum(any(id(outer) in handles for outer in captured(g)) for g in graphs)
+
+
+def captured(graph: Any) -> list[Any]:
+    """What a function graph captured from outside of it.
+
+    Not by `graph.captures`, which renews what it remembers while it reads: another
+    thread may be tracing the graph, and would then miss a capture. The values of a dict
+    are listed in one go.
+    """
+    return list(dict.values(graph._function_captures.by_val_external))
 
 
 def count_graphs(owned: Any) -> int:
