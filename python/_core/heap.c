@@ -113,6 +113,7 @@ static krs_status expand_all(krs_heap_graph *heap, const krs_heap_rules *rules) 
     if (batch == NULL)
         return KRS_NOMEM;
     batch->found.rules = rules->references;
+    batch->found.lean = rules->lean;
     krs_status status = KRS_OK;
     size_t room = 0;
     for (krs_node node = 0;

@@ -100,6 +100,8 @@ int krs_references_append(PyObject *object, krs_references *into) {
         PyObject *hidden = krs_attributes_hidden_dict(object);
         if (hidden != NULL)
             add_hidden_dict(hidden, first, into);
+    } else if (PyCode_Check(object) && into->lean) {
+        references_add(((PyCodeObject *)object)->co_consts, into);
     } else if (PyCode_Check(object)) {
         krs_code_parts((PyCodeObject *)object, references_add, into);
     } else if (PyType_Check(object)) {

@@ -23,6 +23,7 @@ typedef struct {
     size_t room;
     int failed; /* an allocation failed: the content is not whole */
     const krs_reference_rules *rules; /* borrowed; NULL takes arrays for leaves */
+    int lean; /* leave out parts of code that hold nothing but text */
 } krs_references;
 
 /* Replaces the content of `into` by the referents of `object`, with repeats.

@@ -24,7 +24,7 @@ def _clean():
 
 
 def orphans_of(census):
-    """But for the seed generator of the session, which an earlier test may have made."""
+    """But for the session's seed generator, which an earlier test may have made."""
     return [row for row in census.orphans if "session state" not in row.held_by]
 
 
@@ -94,9 +94,7 @@ def test_a_kept_layer_is_an_orphan_with_its_holder_and_names():
     paths = {variable.path for variable in model.variables}
     del model
     gc.collect()
-    (row,) = orphans_of(
-        keraser.census()
-    )  # a layer keeps all layers that it is joined to
+    (row,) = orphans_of(keraser.census())
     assert row.held_by == f"{__name__}.SHELF['layer']"
     assert (row.count, row.bytes) == (count, size)
     assert set(row.names) <= paths
