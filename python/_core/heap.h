@@ -36,7 +36,7 @@ typedef struct {
 /* How to read. */
 typedef struct {
     int lean;           /* leave out str, int, float, bytes, bool and None, and the
-                           tuples of names that code has */
+                           tuples that belong to code */
     PyObject *own_path; /* variables of functions from files under it hold nothing */
     const krs_reference_rules *references;
 } krs_heap_rules;

@@ -53,6 +53,15 @@ static void add_hidden_dict(PyObject *dict, size_t first, krs_references *into) 
     references_add(dict, into);
 }
 
+/* What the constants of code are, without the tuple that has them. */
+static void add_constants(const PyCodeObject *code, krs_references *into) {
+    PyObject *constants = code->co_consts;
+    if (constants == NULL || !PyTuple_CheckExact(constants))
+        return;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++)
+        references_add(PyTuple_GET_ITEM(constants, i), into);
+}
+
 /* tp_base is left out: a static type does not count its reference to it, and has the
  * base in tp_bases. From CPython 3.12 on the interpreter keeps the dict of a built-in
  * type, and tp_subclasses of one is a number. */
@@ -101,7 +110,7 @@ int krs_references_append(PyObject *object, krs_references *into) {
         if (hidden != NULL)
             add_hidden_dict(hidden, first, into);
     } else if (PyCode_Check(object) && into->lean) {
-        references_add(((PyCodeObject *)object)->co_consts, into);
+        add_constants((const PyCodeObject *)object, into);
     } else if (PyCode_Check(object)) {
         krs_code_parts((PyCodeObject *)object, references_add, into);
     } else if (PyType_Check(object)) {

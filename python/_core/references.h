@@ -23,7 +23,7 @@ typedef struct {
     size_t room;
     int failed; /* an allocation failed: the content is not whole */
     const krs_reference_rules *rules; /* borrowed; NULL takes arrays for leaves */
-    int lean; /* leave out parts of code that hold nothing but text */
+    int lean; /* of code, constants alone, and not the tuple that has them */
 } krs_references;
 
 /* Replaces the content of `into` by the referents of `object`, with repeats.
