@@ -56,6 +56,8 @@ PyDoc_STRVAR(
     "reference: (how, name or None, references of the chain that this covers).");
 PyDoc_STRVAR(label_doc, "label($module, thing, /)\n--\n\n"
                         "Name of a function, type, module, frame..., or None.");
+PyDoc_STRVAR(words_doc, "words($module, thing, /)\n--\n\n"
+                        "The machine words of an object's own body, as a list of int.");
 PyDoc_STRVAR(learn_arrays_doc,
              "learn_arrays($module, view, base, /)\n--\n\n"
              "Finds where arrays of this type refer to their base; False if nowhere.");
@@ -87,6 +89,7 @@ static PyMethodDef methods[] = {
     {"collector_idle", krs_py_collector_idle, METH_NOARGS, collector_idle_doc},
     {"edge", krs_py_edge, METH_VARARGS, edge_doc},
     {"label", krs_py_label, METH_O, label_doc},
+    {"words", krs_py_words, METH_O, words_doc},
     {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},
     {NULL, NULL, 0, NULL},

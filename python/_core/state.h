@@ -36,6 +36,7 @@ PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused); /* collect.c */
 PyObject *krs_py_edge(PyObject *module, PyObject *arguments);        /* edges.c */
+PyObject *krs_py_words(PyObject *module, PyObject *object);          /* words.c */
 PyObject *krs_py_label(PyObject *module, PyObject *object);          /* edges_label.c */
 PyObject *krs_py_learn_arrays(PyObject *module, PyObject *arguments); /* references.c */
 

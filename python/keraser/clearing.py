@@ -15,7 +15,8 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import KINDS, Adapter, Plan, find_adapter, find_vocabulary
-from keraser.errors import KeraserError, StillHeldError, UnsupportedError
+from keraser.collector import await_collector
+from keraser.errors import StillHeldError, UnsupportedError
 from keraser.holders import PATH_LIMIT, holders_of
 from keraser.husk import ClearedModel, make_husk
 from keraser.ledger import Ledger
@@ -81,7 +82,7 @@ def clear(model: Any = None, *, held: str = "keep") -> Receipt:
             "call clear() without arguments to clear what dead models left behind"
         )
     with _lock:
-        _check_collector()
+        await_collector("clear()")
         if adapter is None:
             return _empty_receipt("session", "no Keras", held, where)
         call = _Call(adapter, held, where)
@@ -96,14 +97,6 @@ def _check_mode(held: str) -> None:
         )
     if held not in _MODES:
         raise ValueError(f'held must be "keep", "cut" or "raise", not {held!r}')
-
-
-def _check_collector() -> None:
-    if not _core.collector_idle():
-        raise KeraserError(
-            "clear() was called from a finalizer or a gc callback, while the garbage "
-            "collector runs; call it from ordinary code"
-        )
 
 
 def _caller() -> str:

@@ -34,11 +34,20 @@ class Count:
         self.orphan_graphs = 0
         self.tensors = self.tensor_bytes = self.model_tensor_bytes = 0
         self.pause: float | None = None
+        self.unfinished = 0
 
     def count_models(self) -> None:
+        self._leave_out_unfinished()
         for index in range(len(self.models)):
             self.rows.append(self._count_model(index))
         self.rows = [self._with_shared(i, row) for i, row in enumerate(self.rows)]
+
+    def _leave_out_unfinished(self) -> None:
+        """Models that another thread is making lack attributes that every model has."""
+        whole = [model for model in self.models if self.adapter.is_whole(model)]
+        self.unfinished = len(self.models) - len(whole)
+        self.models[:] = whole
+        whole.clear()
 
     def _count_model(self, index: int) -> ModelRow:
         box = [self.models[index]]
@@ -164,6 +173,7 @@ class Count:
                 name: (self.types[name], size)
                 for name, size in self.type_bytes.most_common()
             },
+            unfinished=self.unfinished,
             seconds=time.perf_counter() - started,
             pause=self.pause,
         )

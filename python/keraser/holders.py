@@ -12,6 +12,7 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import Witness, find_adapter, find_vocabulary
+from keraser.collector import await_collector
 from keraser.errors import KeraserError, UnsupportedError
 from keraser.names import GARBAGE, Name, Place, Vocabulary, c_code, name_path
 from keraser.receipt import format_bytes
@@ -194,11 +195,7 @@ def why(thing: Any, *, fork: bool = False) -> Holders:
             f"why() takes an object such as a model, not {thing!r}: plain values are "
             "shared by the whole process"
         )
-    if not _core.collector_idle():
-        raise KeraserError(
-            "why() was called from a finalizer or a gc callback, while the garbage "
-            "collector runs; call it from ordinary code"
-        )
+    await_collector("why()")
     return explain([thing], fork)
 
 

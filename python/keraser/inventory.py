@@ -6,8 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from keraser import _core
-from keraser.errors import KeraserError
+from keraser.collector import await_collector
 from keraser.holders import find_adapter_or_none
 from keraser.receipt import format_bytes
 from keraser.tables import Table
@@ -78,6 +77,7 @@ class Census:
 
     Attributes:
         models: living models that stand on their own, the largest first.
+        unfinished: models that another thread was making just then; not looked at.
         orphans: variables that no living model has.
         orphan_graphs: function graphs that capture one of these.
         tensors, tensor_bytes: other tensors that no model keeps.
@@ -100,6 +100,7 @@ class Census:
     heap: dict[str, int]
     objects: int
     types: dict[str, tuple[int, int]] = field(compare=False)
+    unfinished: int = field(compare=False)
     seconds: float = field(compare=False)
     pause: float | None = field(compare=False, default=None)
 
@@ -147,8 +148,7 @@ def census(*, fork: bool = False) -> Census:
         >>> before = keraser.census()                      # doctest: +SKIP
         >>> print(keraser.census().diff(before))           # doctest: +SKIP
     """
-    if not _core.collector_idle():
-        raise KeraserError("census() was called while the garbage collector runs")
+    await_collector("census()")
     from keraser.counting import Count
 
     started = time.perf_counter()

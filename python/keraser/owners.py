@@ -8,7 +8,7 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.base import find_vocabulary
-from keraser.errors import KeraserError
+from keraser.collector import await_collector
 from keraser.holders import find_adapter_or_none
 from keraser.names import name_path
 from keraser.receipt import format_bytes
@@ -90,8 +90,7 @@ def top(limit: int = 10, *, fork: bool = False) -> Top:
     """
     if limit < 1:
         raise ValueError(f"top() takes a limit of at least 1, not {limit}")
-    if not _core.collector_idle():
-        raise KeraserError("top() was called while the garbage collector runs")
+    await_collector("top()")
     started = time.perf_counter()
     adapter = find_adapter_or_none()
     natives: list[Any] = []

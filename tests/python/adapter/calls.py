@@ -246,6 +246,10 @@ def label(world, via=just_call):
     return [via(_core.label, thing) for thing in things]
 
 
+def words(_world, via=just_call):
+    return len(via(_core.words, 1.5)), via(_core.words, 1.5)[0] != 0
+
+
 def learn_arrays(world, via=just_call):
     return via(_core.learn_arrays, world, world.box)
 
@@ -269,6 +273,7 @@ CALLS = {
     "edge": [edge],
     "label": [label],
     "learn_arrays": [learn_arrays],
+    "words": [words],
     "set_own_path": [set_own_path],
 }
 
@@ -321,6 +326,7 @@ REFUSED = [
     (OverflowError, lambda w: _core.edge([w, w], 1 << 80)),
     (TypeError, lambda _: _core.label()),
     (TypeError, lambda w: _core.learn_arrays(w)),
+    (TypeError, lambda _: _core.words()),
     (TypeError, lambda w: _core.set_own_path(w)),
     (TypeError, lambda _: _core.set_own_path("")),
     (TypeError, lambda w: _core.heap(w)),

@@ -261,3 +261,22 @@ def test_a_census_makes_nothing_in_a_model():
     rows = [row_of(keraser.census(), model) for _ in range(2)]
     assert rows[0].objects == rows[1].objects
     assert rows[0].bytes == rows[1].bytes
+
+
+def test_a_tensor_that_is_still_being_made_is_passed_by():
+    from tensorflow.python.framework.ops import EagerTensor
+
+    SHELF["half"] = EagerTensor.__new__(EagerTensor)
+    SHELF["whole"] = tf.zeros(1000)
+    before = keraser.census().tensor_bytes
+    del SHELF["whole"]
+    assert before - keraser.census().tensor_bytes == 4000
+    assert keraser.top(1).owners
+
+
+def test_a_model_that_is_still_being_made_is_passed_by():
+    before = keraser.census()
+    SHELF["half"] = object.__new__(keras.Sequential)
+    census = keraser.census()
+    assert census.unfinished == 1
+    assert len(census.models) == len(before.models)

@@ -129,6 +129,9 @@ class KerasTensorFlow:
     def attribute_cut(self, holder: Any, name: Any) -> Callable[[], Any] | None:
         return holding.attribute_cut(holder, name)
 
+    def is_whole(self, value: Any) -> bool:
+        return model.is_whole(value)
+
     def tensors(self) -> tensors.Tensors:
         return tensors.find_tensors()
 

@@ -135,7 +135,7 @@ def _add_variable(plan: Plan, variable: Any, kind: str) -> None:
 
 def handles_of(variable: Any) -> list[Any]:
     """The resource handles behind a Keras variable: one a replica, or none yet."""
-    value = variable._value
+    value = attribute(variable, "_value")  # none while another thread makes it
     if value is None:
         return []
     replicas = getattr(value, "values", None)  # a strategy's distributed variable
@@ -224,6 +224,19 @@ def _graphs_below(function: Any) -> set[int]:
             if callable(inner):
                 pending.append(inner)
     return graphs
+
+
+def is_whole(model: Any) -> bool:
+    """Whether a model can be asked for its name, layers and variables: not while
+    another thread is in its `__init__`."""
+    try:
+        return (
+            bool(model.name)
+            and all(layer.name for layer in model._flatten_layers())
+            and model.variables is not None
+        )
+    except (AttributeError, RuntimeError):
+        return False
 
 
 def living_models() -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +35,10 @@ def find_tensors() -> Tensors:
     from tensorflow.python.framework.ops import EagerTensor
 
     found = Tensors()
+    is_whole = _wholeness()
     for tensor in _core.instances((EagerTensor,)):
+        if not is_whole(tensor):
+            continue
         if tensor.dtype == dtypes.resource:
             size = handle_bytes(tensor)
             if size:
@@ -44,6 +48,28 @@ def find_tensors() -> Tensors:
             found.values.append(tensor)
             found.value_bytes.append(_value_bytes(tensor))
     return found
+
+
+def _wholeness() -> Callable[[Any], bool]:
+    """Tells whole tensors from those that another thread is still making.
+
+    To ask such a one for its type crashes: TensorFlow follows its NULL handle.
+    The handle is the word before `_id`, and that is looked for in two tensors, one of
+    them not made whole. Where it is not found, no tensor counts as whole.
+    """
+    from tensorflow import constant
+    from tensorflow.python.framework.ops import EagerTensor
+
+    whole, half = constant(0.0), EagerTensor.__new__(EagerTensor)
+    words, empty = _core.words(whole), _core.words(half)
+    places = [
+        at
+        for at in range(len(words) - 1)
+        if words[at] and not empty[at] and words[at + 1] == whole._id
+    ]
+    if len(places) != 1:
+        return lambda _: False
+    return lambda tensor: _core.words(tensor)[places[0]] != 0
 
 
 def _tensor_bytes(tensor: Any) -> int:
