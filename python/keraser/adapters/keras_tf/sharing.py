@@ -1,0 +1,100 @@
+"""What a model shares with layers, models and optimizers that are not its own.
+
+Told from what Keras tracks, not from references: a reference may come from a frame, an
+error or a symbolic tensor, which own nothing, while whatever tracks a layer or a
+variable will use it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from keraser import _core
+from keraser.adapters.keras_tf.model import attribute, is_whole
+
+
+@dataclass
+class Sharing:
+    """Who else has what, by id(), in words.
+
+    Attributes:
+        layers: layers, nested models and metrics that something else tracks.
+        variables: variables that something else tracks.
+        optimizers: optimizers that another model trains with.
+        parent: what has the model itself as a layer, "" if nothing has.
+    """
+
+    layers: dict[int, str] = field(default_factory=dict)
+    variables: dict[int, str] = field(default_factory=dict)
+    optimizers: dict[int, str] = field(default_factory=dict)
+    parent: str = ""
+
+
+def find_sharing(box: list[Any], owned: Any) -> Sharing:
+    """Looks at every living layer that is no part of the model in `box`.
+
+    `owned` is a walk that found what dies with the model: layers in it are no others,
+    however they are tracked.
+    """
+    own = parts_of(box[0])
+    found = Sharing()
+    for other in _others(own, owned):
+        name = _name(other)
+        tracked = {id(layer) for layer in _layers(other)}
+        if id(box[0]) in tracked:
+            found.parent = found.parent or name
+        found.layers.update(dict.fromkeys(tracked & own, name))
+        found.variables.update(
+            (id(variable), name) for variable in own_variables(other)
+        )
+        optimizer = attribute(other, "optimizer")
+        if optimizer is not None:
+            found.optimizers[id(optimizer)] = name
+    return found
+
+
+def parts_of(model: Any) -> set[int]:
+    """id() of the model, of its layers and metrics, and of what a Sequential wraps."""
+    parts = [model, attribute(model, "_functional"), *_layers(model)]
+    parts += getattr(model, "metrics", ())
+    return {id(part) for part in parts if part is not None}
+
+
+def own_variables(layer: Any) -> list[Any]:
+    """The variables that a layer or metric tracks itself, not by an inner one."""
+    names = ("_trainable_variables", "_non_trainable_variables", "_variables")
+    found = [v for name in names for v in _listed(layer, name)]
+    generators = _listed(layer, "_seed_generators")
+    return found + [g.state for g in generators if attribute(g, "state") is not None]
+
+
+def _listed(thing: Any, name: str) -> list[Any]:
+    listed = attribute(thing, name)
+    return list(listed) if isinstance(listed, (list, tuple)) else []
+
+
+def _others(own: set[int], owned: Any) -> Iterator[Any]:
+    from keras import Layer, Metric
+
+    for other in _core.instances((Layer, Metric)):
+        if id(other) in own or other in owned:
+            continue
+        if isinstance(other, Metric) or is_whole(other):
+            yield other
+
+
+def _layers(layer: Any) -> list[Any]:
+    from keras import Layer
+
+    if not isinstance(layer, Layer):
+        return []
+    return [*layer._flatten_layers(include_self=False), *_listed(layer, "_metrics")]
+
+
+def _name(layer: Any) -> str:
+    from keras import Metric, Model
+
+    kind = "model" if isinstance(layer, Model) else "layer"
+    return f"{'metric' if isinstance(layer, Metric) else kind} {layer.name!r}"
