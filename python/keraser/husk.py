@@ -3,45 +3,78 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from keraser.errors import ClearedModelError
 
 
-class ClearedModel:
-    """The object that used to be a model. Any use raises `ClearedModelError`.
+@dataclass(frozen=True)
+class Facts:
+    """What a shell says of itself.
 
-    Variables that were bound to the model are bound to this afterwards. It is as
-    small as an object can be and refers to nothing but text.
+    Attributes:
+        cleared_name: what it was: "model 'net'", "layer 'dense' of model 'net'".
+        cleared_where, cleared_when: file and line of the call that did it, the date.
+    """
+
+    cleared_name: str
+    cleared_where: str
+    cleared_when: str
+
+    def of(self, part: str) -> Facts:
+        """The same, for a part of the model."""
+        return replace(self, cleared_name=f"{part} of {self.cleared_name}")
+
+    def message(self, what: str) -> str:
+        return (
+            f"{self.cleared_name} was cleared at {self.cleared_where} "
+            f"({self.cleared_when}) and {what}; build it again, or clear it later, or "
+            'with held="keep", which leaves alone what others hold'
+        )
+
+
+class ClearedModel:
+    """The object that used to be a model, or a part of one, and was cleared.
+
+    Any use raises `ClearedModelError`. Variables that were bound to the model are bound
+    to this afterwards. It is as small as an object can be and refers to nothing but text.
     """
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise ClearedModelError(_message(self, f"has no {name!r}"))
+        raise ClearedModelError(facts_of(self).message(f"has no {name!r}"))
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        raise ClearedModelError(_message(self, "cannot be called"))
+        raise ClearedModelError(facts_of(self).message("cannot be called"))
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise ClearedModelError(facts_of(self).message("cannot be used"))
+
+    __len__ = __iter__ = __getitem__ = __float__ = __int__ = __index__ = _refuse
+    __array__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
+    __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __neg__ = _refuse
+    __reduce_ex__ = __copy__ = __deepcopy__ = _refuse
+
+    def __bool__(self) -> bool:
+        return True
 
     def __repr__(self) -> str:
-        return f"<{_message(self, 'is an empty shell')}>"
+        return f"<{facts_of(self).message('is an empty shell')}>"
 
 
-def _message(husk: ClearedModel, what: str) -> str:
-    facts = vars(husk)
-    return (
-        f"model {facts['cleared_name']!r} was cleared at {facts['cleared_where']} "
-        f"({facts['cleared_when']}) and {what}; build it again, or clear it later"
-    )
+def facts_of(husk: ClearedModel) -> Facts:
+    return Facts(**object.__getattribute__(husk, "__dict__"))
 
 
-def make_husk(model: Any, name: str, where: str, when: str) -> None:
-    """Empties `model` in place and turns it into a `ClearedModel`.
+def make_husk(thing: Any, facts: Facts) -> None:
+    """Empties `thing` in place and turns it into a `ClearedModel`.
 
-    What the model referred to is let go. A model whose class has a layout of its own
+    What it referred to is let go. An object whose class has a layout of its own
     (`__slots__`, a base written in C) keeps its class and only loses its attributes.
+    A thread that is in one of its methods finds either the whole or the shell.
     """
-    facts = {"cleared_name": name, "cleared_where": where, "cleared_when": when}
-    attributes = object.__getattribute__(model, "__dict__")
-    object.__setattr__(model, "__dict__", facts)
-    attributes.clear()
+    left = asdict(facts)
+    object.__getattribute__(thing, "__dict__").update(left)
     with contextlib.suppress(TypeError):
-        object.__setattr__(model, "__class__", ClearedModel)
+        object.__setattr__(thing, "__class__", ClearedModel)
+    object.__setattr__(thing, "__dict__", left)

@@ -1,7 +1,8 @@
 """The ledger of one clear: what was owned before, and what is still alive after.
 
 Freed means seen to be gone: a tensor counts when the weak reference to its handle is
-dead, a Python object when it is no longer among those that the collector tracks.
+dead or its value has been emptied, a Python object when it is no longer among those that
+the collector tracks.
 """
 
 from __future__ import annotations
@@ -41,13 +42,16 @@ class Ledger:
             "objects": sum(owned.bytes) - functions,
             "functions": functions,
         }
+        emptied = {id(handle) for handle in plan.emptied}
         self._tensors = [
             (Witness(part), kind, size)
             for part, kind, size in zip(
                 plan.parts, plan.part_kinds, plan.part_bytes, strict=True
             )
-            if size and part in owned
+            if size and (part in owned or id(part) in emptied)
         ]
+        self._is_empty = adapter.is_empty
+        self._symbols = [Witness(tensor) for tensor in plan.symbols]
 
     def _count(self, objects: int) -> Counts:
         alive = {
@@ -61,8 +65,10 @@ class Ledger:
         left = self._release(owned)
         self.after = self._count(sum(left.values()))
         for tensor, kind, size in self._tensors:
-            if tensor() is None:
+            handle = tensor()
+            if handle is None or self._is_empty(handle):
                 self.freed[kind] += size
+            del handle
         died = 1 - self.after.objects / max(self.before.objects, 1)
         for kind, size in self._python_bytes.items():
             self.freed[kind] += int(size * died)
@@ -73,6 +79,7 @@ class Ledger:
             )
         self._witnesses = {}
         self._tensors = []
+        self._symbols = []
 
     def _release(self, owned: Any) -> Counter[str]:
         """Types of what is still alive. A full collection is the last resort."""
@@ -83,7 +90,16 @@ class Ledger:
             if type(thing) is not ClearedModel and id(thing) not in self._staying
         }
         del alive
+        self._spare_symbols(suspects)
         if not suspects:
             return Counter()
         gc.collect()
         return Counter(suspects[at] for at in _core.still_tracked(list(suspects)))
+
+    def _spare_symbols(self, suspects: dict[int, str]) -> None:
+        """Symbolic tensors that somebody holds stay, with what they alone lead to."""
+        pending = [t for witness in self._symbols if (t := witness()) is not None]
+        while pending:
+            thing = pending.pop()
+            if suspects.pop(id(thing), None) is not None:
+                pending += gc.get_referents(thing)

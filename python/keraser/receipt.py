@@ -74,7 +74,7 @@ class Receipt:
         kind: its class.
         where: file and line of the call.
         when: local date and time.
-        held: the rule that the call was given: "keep" or "raise".
+        held: the rule that the call was given: "hollow", "cut", "keep" or "raise".
         cleared: False when the model was left as it is, since others hold it.
         freed: bytes by kind. weights, optimizer, metrics: of tensors, exact; orphans:
             of tensors that no model had any more; functions, objects: of Python
@@ -86,6 +86,7 @@ class Receipt:
         rss, heap, pool: resident set, C heap in use, the framework's CPU pool in use.
             The pool takes its memory from the heap and keeps it: do not add the two.
         kept: what of the model is still alive, with its holders.
+        shells: what others hold of it, emptied: each use raises `ClearedModelError`.
         resets: what of the process was reset.
         settings: the user's settings, the same before and after.
         limits: what clearing cannot reach here, and the way out.
@@ -108,6 +109,7 @@ class Receipt:
     heap: Change
     pool: Change
     kept: tuple[Kept, ...] = ()
+    shells: tuple[Kept, ...] = ()
     resets: tuple[Reset, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
@@ -163,10 +165,11 @@ def _rows(receipt: Receipt) -> list[tuple[str, str]]:
             ("pool", "CPU pool"),
         )
     ]
-    for kept in receipt.kept:
-        held_by = "; ".join(kept.holders) or "nobody that could be found"
-        size = f" ({format_bytes(kept.bytes)})" if kept.bytes else ""
-        rows.append(("kept", f"{kept.what}{size}, held by {held_by}"))
+    for label, things in (("shell", receipt.shells), ("kept", receipt.kept)):
+        for kept in things:
+            held_by = "; ".join(kept.holders) or "nobody that could be found"
+            size = f" ({format_bytes(kept.bytes)})" if kept.bytes else ""
+            rows.append((label, f"{kept.what}{size}, held by {held_by}"))
     for reset in receipt.resets:
         count = "" if reset.count is None else f"{reset.count} "
         rows.append(("reset", f"{reset.what}: {count}{reset.note}"))

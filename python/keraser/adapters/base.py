@@ -30,6 +30,9 @@ class Plan:
         part_names: how a receipt calls each part.
         part_kinds: the kind each part belongs to.
         part_bytes: bytes of native memory behind each part, 0 where it has none.
+        shells: of a held model, what stays as an empty shell.
+        symbols: symbolic tensors by which others hold layers that become shells.
+        emptied: of a held model, resource handles whose memory goes all the same.
         extra: the adapter's own notes, given back to it in `sever`.
     """
 
@@ -41,6 +44,9 @@ class Plan:
     part_names: list[str] = field(default_factory=list)
     part_kinds: list[str] = field(default_factory=list)
     part_bytes: list[int] = field(default_factory=list)
+    shells: list[Any] = field(default_factory=list)
+    symbols: list[Any] = field(default_factory=list)
+    emptied: list[Any] = field(default_factory=list)
     extra: Any = None
 
     def add_part(self, part: Any, name: str, kind: str, size: int = 0) -> None:
@@ -55,12 +61,15 @@ class Plan:
     def containers(self) -> list[Any]:
         """The containers of this plan, whose references hold nothing."""
         extra = [] if self.extra is None else self.extra.containers()
-        return [self.parts, *extra]
+        return [self.parts, self.shells, self.symbols, self.emptied, *extra]
 
     def drop(self) -> None:
         """Lets go of every object."""
         self.seeds.clear()
         self.parts.clear()
+        self.shells.clear()
+        self.symbols.clear()
+        self.emptied.clear()
         for group in self.groups:
             group.clear()
         self.extra = None
@@ -95,6 +104,16 @@ class Adapter(Protocol):
     def living_functions(self) -> list[str]: ...
     def add_cached_traces(self, plan: Plan, box: list[Any]) -> None: ...
     def models(self) -> list[Any]: ...
+    def find_sharing(self, box: list[Any], owned: Any) -> Any: ...
+    def add_shells(self, plan: Plan, box: list[Any], sharing: Any) -> set[int]: ...
+    def symbolic_tensors(self, plan: Plan, staying: set[int]) -> list[Any]: ...
+    def with_inner(self, layer: Any) -> set[int]: ...
+    def protected(self, plan: Plan, staying: set[int], sharing: Any) -> set[int]: ...
+    def can_be_shell(self, part: Any) -> bool: ...
+    def can_be_empty(self, part: Any) -> bool: ...
+    def is_empty(self, handle: Any) -> bool: ...
+    def name_of(self, part: Any) -> str: ...
+    def empty(self, plan: Plan, owned: Any, message: Callable[[str], str]) -> None: ...
     def add_states(self, plan: Plan, owned: Any) -> None: ...
     def add_orphans(self, plan: Plan, owned: Any) -> None: ...
     def witnesses(self, owned: Any) -> dict[str, list[Any]]: ...

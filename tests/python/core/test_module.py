@@ -6,7 +6,7 @@ import sys
 import keraser
 import pytest
 from keraser import _core
-from keraser.husk import ClearedModel, make_husk
+from keraser.husk import ClearedModel, Facts, make_husk
 
 
 def run(code):
@@ -68,7 +68,7 @@ def test_a_husk_says_what_it_was_and_where_it_was_cleared():
 
     model = Model()
     model.weights = [1.0]
-    make_husk(model, "net", "train.py:7", "today")
+    make_husk(model, Facts("model 'net'", "train.py:7", "today"))
     assert type(model) is ClearedModel
     for use in (lambda: model.fit(), lambda: model.weights, lambda: model(1)):
         with pytest.raises(keraser.ClearedModelError, match=r"'net'.*train.py:7"):
@@ -82,7 +82,7 @@ def test_a_model_with_a_layout_of_its_own_is_emptied_all_the_same():
 
     model = Model()
     model.weights = [1.0]
-    make_husk(model, "net", "train.py:7", "today")
+    make_husk(model, Facts("model 'net'", "train.py:7", "today"))
     assert not hasattr(model, "weights")
 
 

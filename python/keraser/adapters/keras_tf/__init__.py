@@ -5,6 +5,8 @@
 `traces` what living tf.functions remember · `nodes` the layer graph that shared
 layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
 `tensors` the memory of tensors · `holding` holders by name ·
+`sharing` what other models use too · `hollow` what of a held model becomes a shell,
+`values` how its memory goes ·
 `health` what doctor() says.
 """
 
@@ -19,12 +21,15 @@ from keraser.adapters.keras_tf import (
     guard,
     health,
     holding,
+    hollow,
     model,
     nodes,
     registry,
     session,
+    sharing,
     tensors,
     traces,
+    values,
 )
 from keraser.adapters.keras_tf.library import RuntimeFunctions
 from keraser.names import Name, Vocabulary
@@ -81,6 +86,36 @@ class KerasTensorFlow:
 
     def models(self) -> list[Any]:
         return model.living_models()
+
+    def find_sharing(self, box: list[Any], owned: Any) -> sharing.Sharing:
+        return sharing.find_sharing(box, owned)
+
+    def add_shells(self, plan: Plan, box: list[Any], shared: Any) -> set[int]:
+        return hollow.add_shells(plan, box, shared)
+
+    def symbolic_tensors(self, plan: Plan, staying: set[int]) -> list[Any]:
+        return hollow.symbolic_tensors(plan, staying)
+
+    def with_inner(self, layer: Any) -> set[int]:
+        return hollow.with_inner(layer)
+
+    def protected(self, plan: Plan, staying: set[int], shared: Any) -> set[int]:
+        return hollow.protected(plan, staying, shared)
+
+    def can_be_shell(self, part: Any) -> bool:
+        return hollow.can_be_shell(part)
+
+    def can_be_empty(self, part: Any) -> bool:
+        return hollow.can_be_empty(part)
+
+    def is_empty(self, handle: Any) -> bool:
+        return values.is_empty(handle)
+
+    def name_of(self, part: Any) -> str:
+        return hollow.name_of(part)
+
+    def empty(self, plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
+        hollow.empty(plan, owned, message)
 
     def add_orphans(self, plan: Plan, owned: Any) -> None:
         model.add_orphans(plan, owned)

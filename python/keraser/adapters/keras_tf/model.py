@@ -125,6 +125,8 @@ def _add_variable(plan: Plan, variable: Any, kind: str) -> None:
     """The memory hangs on the handle: whoever holds that, holds the tensor."""
     from tensorflow import as_dtype
 
+    if any(id(handle) in plan.extra.handles for handle in handles_of(variable)):
+        return  # an optimizer around another one lists its variables as well
     name = f"{kind} {variable.path!r}"
     plan.add_part(variable, name, kind)
     for handle in handles_of(variable):

@@ -49,15 +49,19 @@ def staying(extra: Any, owned: Any) -> list[Any]:
 
 
 def _kept_by(lists: list[Any], owned: Any) -> list[Any]:
-    """What the lists lead to otherwise than by their nodes: attributes and the like."""
+    """What the lists lead to, but for dead nodes and operations: living nodes and what
+    they keep, attributes and the like."""
+    from keras import Operation
     from keras.src.ops.node import Node
 
     kept: dict[int, Any] = {}
     pending = list(lists)
     while pending:
         for thing in gc.get_referents(pending.pop()):
-            known = id(thing) in kept or type(thing) is Node
-            if not known and thing in owned:
+            if isinstance(thing, Operation) or id(thing) in kept:
+                continue
+            dead = type(thing) is Node and _is_dead(thing, owned)
+            if not dead and thing in owned:
                 kept[id(thing)] = thing
                 pending.append(thing)
     return list(kept.values())

@@ -1,0 +1,162 @@
+"""Parts of a held model as empty shells: which come into question, and their memory.
+
+Layers, operations, the optimizer and variables become shells. Input layers do not: they
+own nothing, and a user may build the next model on the same inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from keraser import _core
+from keraser.adapters.base import Plan
+from keraser.adapters.keras_tf import values
+from keraser.adapters.keras_tf.model import attribute, handles_of
+from keraser.adapters.keras_tf.sharing import Sharing, own_variables
+from keraser.adapters.keras_tf.tensors import captured
+from keraser.errors import ClearedModelError, KeraserError
+
+
+def add_shells(plan: Plan, box: list[Any], sharing: Sharing) -> set[int]:
+    """Lists what may become a shell; returns the id() of what does so in any case: an
+    optimizer is of no use to whoever holds it, once its variables are gone."""
+    from keras.layers import InputLayer
+
+    known = {id(box[0])}
+    for operation in plan.extra.operations:
+        if id(operation) not in known and not isinstance(operation, InputLayer):
+            known.add(id(operation))
+            plan.shells.append(operation)
+    optimizers = [o for o in _optimizers(box[0]) if id(o) not in sharing.optimizers]
+    plan.shells += optimizers
+    return {id(optimizer) for optimizer in optimizers}
+
+
+def _optimizers(model: Any) -> list[Any]:
+    """The model's optimizer once it has variables of its own, and one within it."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or not optimizer.built:
+        return []
+    inner = attribute(optimizer, "inner_optimizer")
+    return [optimizer] if inner is None else [optimizer, inner]
+
+
+def symbolic_tensors(plan: Plan, staying: set[int]) -> list[Any]:
+    """What the operations that do not stay gave to others while the graph was built."""
+    return [
+        tensor
+        for operation in plan.shells
+        if id(operation) not in staying
+        for node in attribute(operation, "_inbound_nodes") or ()
+        for tensor in node.outputs
+    ]
+
+
+def with_inner(layer: Any) -> set[int]:
+    """id() of a layer and of all within it."""
+    from keras import Layer
+
+    inner = layer._flatten_layers() if isinstance(layer, Layer) else [layer]
+    return {id(one) for one in inner}
+
+
+def protected(plan: Plan, staying: set[int], sharing: Sharing) -> set[int]:
+    """id() of the variables that stay, and of their handles: those of something else,
+    of a layer that stays, of a metric or an optimizer that does."""
+    from keras import Optimizer, Variable
+
+    variables = set(sharing.variables)
+    for shell in plan.shells:
+        if id(shell) in staying:
+            variables.update(id(variable) for variable in own_variables(shell))
+    for part in plan.parts:
+        if isinstance(part, Optimizer) and id(part) in sharing.optimizers:
+            variables.update(id(variable) for variable in part.variables)
+    found = variables | set(sharing.optimizers)
+    for part in plan.parts:
+        if id(part) in variables and isinstance(part, Variable):
+            found.update(id(handle) for handle in handles_of(part))
+    return found
+
+
+def can_be_shell(part: Any) -> bool:
+    from keras import Variable
+
+    return isinstance(part, Variable)
+
+
+def can_be_empty(part: Any) -> bool:
+    """Whether it is a handle of more than one element."""
+    from tensorflow.python.framework.ops import EagerTensor
+
+    return isinstance(part, EagerTensor) and values.can_be_empty(part)
+
+
+def name_of(part: Any) -> str:
+    from keras import Layer, Optimizer, Variable
+
+    if isinstance(part, Variable):
+        return f"variable {part.path!r}"
+    kind = "layer" if isinstance(part, Layer) else "operation"
+    return f"{'optimizer' if isinstance(part, Optimizer) else kind} {part.name!r}"
+
+
+def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
+    """Frees the values of the plan's handles, and makes living functions that captured
+    one refuse. Either all of it or nothing.
+
+    Raises:
+        KeraserError: TensorFlow could not; everything is as it was.
+    """
+    done: list[Callable[[], None]] = []
+    try:
+        for handle in plan.emptied:
+            value = values.read(handle)
+            done.append(lambda h=handle, v=value: values.assign(h, v))
+            values.empty(handle)
+        for function in _capturing(plan.emptied, owned):
+            inputs = function._captured_inputs
+            done.append(lambda f=function, i=inputs: _set_inputs(f, i))
+            _set_inputs(function, [_refusal(message(f"{_called(function)} needs it"))])
+    except BaseException as error:
+        for undo in reversed(done):
+            undo()
+        if not isinstance(error, Exception):
+            raise
+        raise KeraserError(
+            f"the memory of {plan.kind} {plan.name!r} could not be freed "
+            f"(nothing was changed): {error}"
+        ) from error
+
+
+def _capturing(handles: list[Any], owned: Any) -> list[Any]:
+    """Functions that live on and would read one of these."""
+    from tensorflow.python.eager.polymorphic_function.concrete_function import (
+        ConcreteFunction,
+    )
+
+    ids = {id(handle) for handle in handles}
+    return [
+        function
+        for function in _core.instances((ConcreteFunction,))
+        if function not in owned
+        and any(id(outer) in ids for outer in captured(function.graph))
+    ]
+
+
+def _called(function: Any) -> str:
+    return f"tf.function {function.graph.name!r}"
+
+
+def _set_inputs(function: Any, inputs: list[Any]) -> None:
+    function._captured_inputs = inputs
+
+
+def _refusal(text: str) -> Callable[[], NoReturn]:
+    """TensorFlow calls what is callable among captured inputs, at each call."""
+
+    def refuse() -> NoReturn:
+        raise ClearedModelError(text)
+
+    return refuse
