@@ -36,7 +36,7 @@ class Shells:
         self.parent = self.sharing.parent
         if self.parent:
             return
-        self._stay = set(self.sharing.layers)
+        self._stay: set[int] = set(self.sharing.layers)
         self._let_go = self.adapter.add_shells(plan, survey.box, self.sharing)
         self._added: set[int] = set()
         for _ in range(ROUNDS):
@@ -57,15 +57,24 @@ class Shells:
         self.survey.walk_again()
 
     def _look_at_held(self, plan: Plan) -> bool:
-        """Decides on shells that something refers to. False: there are none left."""
+        """Decides on shells that something refers to. False: there are none left.
+
+        What only another one of them holds shows no path, and waits for that one.
+        """
         held = [s for s in plan.shells if self._is_open(s)]
+        if not held:
+            return False
         vocabulary = find_vocabulary()
-        for paths, shell in zip(ask_paths(self.survey, held) if held else (), held):
-            if all(is_passing(path, vocabulary) for path in paths):
-                self._let_go.add(id(shell))
-            else:
+        rows = ask_paths(self.survey, held)
+        passing = [[is_passing(path, vocabulary) for path in row] for row in rows]
+        for shell, row in zip(held, passing, strict=True):
+            if not all(row):
                 self._stay |= self.adapter.with_inner(shell)
-        return bool(held)
+        some = any(passing)
+        for shell, row in zip(held, passing, strict=True):
+            if id(shell) not in self._stay and (row or not some):
+                self._let_go.add(id(shell))
+        return True
 
     def _is_open(self, shell: Any) -> bool:
         return (

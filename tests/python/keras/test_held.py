@@ -1,4 +1,4 @@
-"""What others hold: kept, named, or a reason to refuse."""
+"""held="keep" and held="raise": what others hold is kept, named, or a reason to refuse."""
 
 import threading
 
@@ -26,7 +26,7 @@ def test_a_model_in_a_dict_is_left_as_it_is_and_the_dict_named():
     model = trained()
     before = model.predict(X, verbose=0)
     SHELF["best"] = model
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert not receipt.cleared
     assert receipt.freed_bytes == 0
     assert [h for h in holders(receipt) if h.endswith("SHELF['best']")]
@@ -53,7 +53,7 @@ def test_raise_clears_what_nobody_holds():
 def test_a_history_holds_its_model():
     model = build()
     SHELF["history"] = model.fit(X, Y, verbose=0)
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert any("SHELF['history'] → History.model" in h for h in holders(receipt))
 
 
@@ -63,7 +63,7 @@ def test_a_closure_holds_its_model():
 
     model = trained()
     SHELF["hook"] = hook(model)
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert any("closure 'model' of <lambda>" in h for h in holders(receipt))
 
 
@@ -80,7 +80,7 @@ def test_a_variable_of_another_thread_holds_the_model():
     thread.start()
     ready.wait()
     try:
-        receipt = keraser.clear(model)
+        receipt = keraser.clear(model, held="keep")
     finally:
         done.set()
         thread.join()
@@ -93,7 +93,7 @@ def test_a_layer_that_somebody_holds_stays_and_is_named():
     layer = SHELF["layer"] = model.layers[0]
     kernel = layer.kernel.numpy()
     del layer
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert receipt.cleared
     assert any("SHELF['layer']" in h for h in holders(receipt))
     assert np.array_equal(SHELF["layer"].kernel.numpy(), kernel)
@@ -103,7 +103,7 @@ def test_an_optimizer_that_somebody_holds_stays_with_its_slots():
     model = trained()
     SHELF["optimizer"] = model.optimizer
     name = f"optimizer {model.optimizer.name!r}"
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     kept = {k.what for k in receipt.kept}
     assert name in kept
     assert receipt.freed["optimizer"] == 0
@@ -113,7 +113,7 @@ def test_an_optimizer_that_somebody_holds_stays_with_its_slots():
 def test_a_living_tf_function_that_captured_the_weights_is_named():
     model = trained()
     SHELF["route"] = tf.function(model).get_concrete_function(tf.TensorSpec((None, 8)))
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert any("SHELF['route']" in h for h in holders(receipt)), holders(receipt)
     assert any("tf.function" in limit for limit in receipt.limits)
     assert SHELF["route"](tf.constant(X)).shape == (32, 1)
@@ -128,7 +128,7 @@ def test_a_registered_custom_object_that_closes_over_the_model_is_named():
     model = build()
     register(model)
     try:
-        receipt = keraser.clear(model)
+        receipt = keraser.clear(model, held="keep")
         assert not receipt.cleared
         assert any("default argument" in h for h in holders(receipt)), holders(receipt)
         assert any("custom object" in limit for limit in receipt.limits)
@@ -149,7 +149,7 @@ def test_a_layer_shared_with_a_living_model_stays_and_works():
     live, model = head(), head()
     before = live.predict(X, verbose=0)
     own = model.layers[-1].name
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert receipt.cleared
     named = " ".join(k.what for k in receipt.kept)
     assert "shared" in named
@@ -169,7 +169,7 @@ def test_the_older_of_two_models_that_share_a_layer_can_go_too():
     older, live = head(), head()
     before = live.predict(X, verbose=0)
     config = live.get_config()
-    receipt = keraser.clear(older)
+    receipt = keraser.clear(older, held="keep")
     assert receipt.cleared
     assert {k.what for k in receipt.kept if "layer" in k.what} == {"layer 'shared'"}
     assert not any("objects" in k.what for k in receipt.kept), receipt
@@ -184,7 +184,7 @@ def test_a_model_cut_out_of_the_cleared_one_works_on():
     model = trained()
     front = keras.Model(model.inputs, model.layers[0].output)
     before = front.predict(X, verbose=0)
-    keraser.clear(model)
+    keraser.clear(model, held="keep")
     assert np.array_equal(front.predict(X, verbose=0), before)
     front.get_config()
 
@@ -195,7 +195,7 @@ def test_a_symbolic_tensor_that_somebody_holds_still_makes_models():
     model = keras.Model(inputs, layers.Dense(1)(hidden))
     SHELF["hidden"], SHELF["inputs"] = hidden, inputs
     del inputs, hidden
-    keraser.clear(model)
+    keraser.clear(model, held="keep")
     again = keras.Model(SHELF["inputs"], layers.Dense(2)(SHELF["hidden"]))
     assert again.predict(X, verbose=0).shape == (32, 2)
 
@@ -210,7 +210,7 @@ def test_heads_on_a_living_base_leave_nothing_behind():
         model.compile("adam", "mse")
         model.fit(X, Y, verbose=0)
         del inputs
-        return keraser.clear(model)
+        return keraser.clear(model, held="keep")
 
     assert growth(round_) == 0
     assert base.predict(X, verbose=0).shape == (32, 8)
@@ -222,7 +222,7 @@ def test_a_python_function_that_nothing_calls_any_more_holds_nothing():
         return model
 
     model = use(build())
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert receipt.cleared
     assert receipt.kept == ()
 
@@ -235,7 +235,7 @@ def test_a_living_dataset_whose_function_calls_the_model_holds_it():
 
     model = build()
     dataset = pipeline(model)
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert not receipt.cleared
     assert len(list(dataset)) == 2
 
@@ -247,7 +247,7 @@ def test_a_trace_made_for_the_model_as_an_argument_is_evicted():
     traces = len(score._function_cache)
     model = build()
     score(model, tf.constant(X))
-    receipt = keraser.clear(model)
+    receipt = keraser.clear(model, held="keep")
     assert receipt.kept == ()
     assert len(score._function_cache) == traces
     assert np.array_equal(score(live, tf.constant(X)), expected)

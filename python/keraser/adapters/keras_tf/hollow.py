@@ -13,7 +13,7 @@ from keraser import _core
 from keraser.adapters.base import Plan
 from keraser.adapters.keras_tf import values
 from keraser.adapters.keras_tf.model import attribute, handles_of
-from keraser.adapters.keras_tf.sharing import Sharing, own_variables
+from keraser.adapters.keras_tf.sharing import Sharing, inner_layers, own_variables
 from keraser.adapters.keras_tf.tensors import captured
 from keraser.errors import ClearedModelError, KeraserError
 
@@ -55,10 +55,7 @@ def symbolic_tensors(plan: Plan, staying: set[int]) -> list[Any]:
 
 def with_inner(layer: Any) -> set[int]:
     """id() of a layer and of all within it."""
-    from keras import Layer
-
-    inner = layer._flatten_layers() if isinstance(layer, Layer) else [layer]
-    return {id(one) for one in inner}
+    return {id(layer), *map(id, inner_layers(layer))}
 
 
 def protected(plan: Plan, staying: set[int], sharing: Sharing) -> set[int]:

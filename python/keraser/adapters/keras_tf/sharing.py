@@ -20,7 +20,7 @@ class Sharing:
     """Who else has what, by id(), in words.
 
     Attributes:
-        layers: layers, nested models and metrics that something else tracks.
+        layers: layers and nested models that something else tracks.
         variables: variables that something else tracks.
         optimizers: optimizers that another model trains with.
         parent: what has the model itself as a layer, "" if nothing has.
@@ -42,7 +42,7 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
     found = Sharing()
     for other in _others(own, owned):
         name = _name(other)
-        tracked = {id(layer) for layer in _layers(other)}
+        tracked = {id(layer) for layer in inner_layers(other)}
         if id(box[0]) in tracked:
             found.parent = found.parent or name
         found.layers.update(dict.fromkeys(tracked & own, name))
@@ -56,10 +56,19 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
 
 
 def parts_of(model: Any) -> set[int]:
-    """id() of the model, of its layers and metrics, and of what a Sequential wraps."""
-    parts = [model, attribute(model, "_functional"), *_layers(model)]
-    parts += getattr(model, "metrics", ())
-    return {id(part) for part in parts if part is not None}
+    """id() of the model and of all layers in it."""
+    return {id(model), *map(id, inner_layers(model))}
+
+
+def inner_layers(layer: Any) -> list[Any]:
+    """Every layer within one, and what each Sequential among them wraps."""
+    from keras import Layer
+
+    if not isinstance(layer, Layer):
+        return []
+    found = list(layer._flatten_layers())
+    wrapped = [attribute(one, "_functional") for one in found]
+    return [one for one in (*found[1:], *wrapped) if one is not None]
 
 
 def own_variables(layer: Any) -> list[Any]:
@@ -83,14 +92,6 @@ def _others(own: set[int], owned: Any) -> Iterator[Any]:
             continue
         if isinstance(other, Metric) or is_whole(other):
             yield other
-
-
-def _layers(layer: Any) -> list[Any]:
-    from keras import Layer
-
-    if not isinstance(layer, Layer):
-        return []
-    return [*layer._flatten_layers(include_self=False), *_listed(layer, "_metrics")]
 
 
 def _name(layer: Any) -> str:
