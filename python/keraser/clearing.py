@@ -186,7 +186,7 @@ class _Call:
         facts = Facts(f"model {plan.name!r}", self.where, self.when)
         limits = self.adapter.limits(plan)
         self.adapter.add_states(plan, owned)
-        ledger = Ledger(self.adapter, plan, owned)
+        ledger = Ledger(self.adapter, plan, owned, hollow=shells is not None)
         if shells is not None:
             self.adapter.empty(plan, owned, facts.message)
         resets = self.adapter.sever(plan, owned, box)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, NoReturn
 
 from keraser.errors import ClearedModelError
@@ -55,6 +55,8 @@ class ClearedModel:
     __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __neg__ = _refuse
     __reduce_ex__ = __copy__ = __deepcopy__ = _refuse
 
+    __setattr__ = __delattr__ = _refuse
+
     def __bool__(self) -> bool:
         return True
 
@@ -63,7 +65,9 @@ class ClearedModel:
 
 
 def facts_of(husk: ClearedModel) -> Facts:
-    return Facts(**object.__getattribute__(husk, "__dict__"))
+    """What a shell says of itself; one in the making has its old attributes as well."""
+    told = object.__getattribute__(husk, "__dict__")
+    return Facts(**{name.name: told[name.name] for name in fields(Facts)})
 
 
 def make_husk(thing: Any, facts: Facts) -> None:

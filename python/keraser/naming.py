@@ -9,7 +9,7 @@ from typing import Any
 from keraser import _core
 from keraser.adapters.base import Adapter, find_vocabulary
 from keraser.holders import PATH_LIMIT, holders_of
-from keraser.names import Vocabulary, is_library, name_path
+from keraser.names import Vocabulary, is_library, is_users, name_path
 from keraser.receipt import Kept
 from keraser.survey import Survey, module_variables
 
@@ -116,15 +116,25 @@ def is_given(path: tuple) -> bool:
     return len(steps) == 1 and steps[0][0] in names
 
 
-def is_passing(path: tuple, vocabulary: Vocabulary) -> bool:
+def is_passing(path: tuple, vocabulary: Vocabulary, in_flight: bool) -> bool:
     """Whether a path holds something only in passing: by a running function of a
-    library, by the frames of an error, by what the framework notes of a call."""
+    library, by the frames of an error, by what the framework notes of a call; and, with
+    steps of other threads in flight, by what these have in hand, unseen by Python."""
     root, steps = path
-    if root[0] == "frame" and is_library(root[3]):
+    if is_running(path) or (root[0] == "C" and in_flight):
         return True
-    if any(step[1] in ("frame", "traceback") for step in steps):
+    kinds = {step[1] for step in steps}
+    if kinds & {"frame", "traceback"}:
         return True
+    if root[0] == "module" and "_thread._local" in kinds and not is_users(root[1]):
+        return True  # what a library notes of a call, for the thread that makes it
     return name_path(path, vocabulary).place.kind in ("error", "session", "registry")
+
+
+def is_running(path: tuple) -> bool:
+    """Whether a path begins at a variable of a running function of a library."""
+    root = path[0]
+    return root[0] == "frame" and is_library(root[3])
 
 
 def _merge(kept: list[Kept]) -> list[Kept]:

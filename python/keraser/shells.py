@@ -7,11 +7,12 @@ layer or a variable (another model), or refers to a layer by itself, keeps it wh
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from keraser.adapters.base import Plan, find_vocabulary
 from keraser.husk import Facts, make_husk
-from keraser.naming import ask_paths, is_passing
+from keraser.naming import ask_paths, is_passing, is_running
 from keraser.survey import Survey
 
 #: A layer within a layer is seen to be held once the outer one is known to stay.
@@ -66,7 +67,11 @@ class Shells:
             return False
         vocabulary = find_vocabulary()
         rows = ask_paths(self.survey, held)
-        passing = [[is_passing(path, vocabulary) for path in row] for row in rows]
+        self.in_flight |= any(is_running(path) for row in rows for path in row)
+        passing = [
+            [is_passing(path, vocabulary, self.in_flight) for path in row]
+            for row in rows
+        ]
         for shell, row in zip(held, passing, strict=True):
             if not all(row):
                 self._stay |= self.adapter.with_inner(shell)
@@ -92,13 +97,15 @@ class Shells:
             for index, part in enumerate(plan.parts)
             if id(part) in protected and part not in owned
         ]
+        others = len(sys._current_frames()) > 1  # they may take hold of it meanwhile
         lost = [
             index
             for index, part in enumerate(plan.parts)
-            if id(part) not in protected and (self.in_flight or part not in owned)
+            if id(part) not in protected and (others or part not in owned)
         ]
-        self._held = [i for i in lost if self.adapter.can_be_empty(plan.parts[i])]
-        plan.emptied += [plan.parts[index] for index in self._held]
+        emptied = [i for i in lost if self.adapter.can_be_empty(plan.parts[i])]
+        self._held = [i for i in emptied if plan.parts[i] not in owned]
+        plan.emptied += [plan.parts[index] for index in emptied]
         plan.shells[:] = [s for s in plan.shells if id(s) not in protected]
         known = {id(shell) for shell in plan.shells}
         plan.shells += [

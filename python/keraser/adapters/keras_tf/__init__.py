@@ -117,6 +117,9 @@ class KerasTensorFlow:
     def empty(self, plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
         hollow.empty(plan, owned, message)
 
+    def empty_late(self, handle: Any) -> None:
+        hollow.empty_late(handle)
+
     def add_orphans(self, plan: Plan, owned: Any) -> None:
         model.add_orphans(plan, owned)
 

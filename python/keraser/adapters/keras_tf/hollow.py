@@ -6,6 +6,7 @@ own nothing, and a user may build the next model on the same inputs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -125,6 +126,15 @@ def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
             f"the memory of {plan.kind} {plan.name!r} could not be freed "
             f"(nothing was changed): {error}"
         ) from error
+
+
+def empty_late(handle: Any) -> None:
+    """Frees the value of a handle that should have died, if it has more than one."""
+    from tensorflow import errors
+
+    if values.can_be_empty(handle):
+        with contextlib.suppress(errors.OpError):  # the ledger then says that it is left
+            values.empty(handle)
 
 
 def _capturing(handles: list[Any], owned: Any) -> list[Any]:
