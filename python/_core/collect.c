@@ -6,6 +6,8 @@
  * callbacks and resurrection rules. */
 #include "collect.h"
 
+#include <time.h>
+
 void krs_collect_rejuvenate(PyObject *const *objects, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!PyObject_GC_IsTracked(objects[i]))
@@ -40,6 +42,21 @@ Py_ssize_t krs_collect_young(krs_state *state) {
                         "the garbage collector is running: keraser was called from a "
                         "finalizer or a gc callback");
     return -1;
+}
+
+/* A collection of a large heap takes some tenths of a second. */
+enum { PATIENCE_MS = 2000 };
+
+int krs_collect_in_turn(krs_state *state) {
+    for (int waited = 0; krs_collect_young(state) < 0; waited++) {
+        if (!PyErr_ExceptionMatches(PyExc_RuntimeError) || waited == PATIENCE_MS)
+            return -1;
+        PyErr_Clear();
+        Py_BEGIN_ALLOW_THREADS
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        Py_END_ALLOW_THREADS
+    }
+    return 0;
 }
 
 PyObject *krs_py_collector_idle(PyObject *module, PyObject *unused) {

@@ -110,12 +110,28 @@ static int add_survivor(PyObject *object, void *context) {
     return PyList_Append(survivors->alive, object);
 }
 
-/* After a young collection of exactly the objects of `walk`: those still alive, which
- * it has moved to generation 1. Nothing else of the heap is touched. */
+/* Those still alive after a young collection of exactly the objects of `walk`: it has
+ * moved them to generation 1, and nothing else of the heap is touched. */
 static PyObject *still_alive(const krs_walk *walk) {
     krs_survivors survivors = {walk, PyList_New(0)};
     if (survivors.alive != NULL &&
         krs_enumerate_generation(krs_enumerate_choose(), 1, add_survivor, &survivors))
+        Py_CLEAR(survivors.alive);
+    return survivors.alive;
+}
+
+/* The same when another thread's collection came between, which has moved them on. What
+ * was made meanwhile at the address of one that died is taken for it: too much is told
+ * to be alive, never too little. */
+static PyObject *still_alive_anywhere(krs_state *state, const krs_walk *walk) {
+    if (!PyErr_ExceptionMatches(PyExc_RuntimeError))
+        return NULL;
+    PyErr_Clear();
+    if (krs_collect_in_turn(state) < 0)
+        return NULL;
+    krs_survivors survivors = {walk, PyList_New(0)};
+    if (survivors.alive != NULL &&
+        krs_enumerate(krs_enumerate_choose(), add_survivor, &survivors))
         Py_CLEAR(survivors.alive);
     return survivors.alive;
 }
@@ -125,19 +141,22 @@ static PyObject *still_alive(const krs_walk *walk) {
 static PyObject *owned_release(PyObject *self, PyObject *unused) {
     (void)unused;
     krs_state *state = state_of(self);
-    krs_walk walk = ((krs_owned *)self)->walk;
-    memset(&((krs_owned *)self)->walk, 0, sizeof walk);
-    if (walk.graph == NULL) {
+    if (((krs_owned *)self)->walk.graph == NULL) {
         PyErr_SetString(PyExc_ValueError, "released already");
         return NULL;
     }
+    if (krs_collect_in_turn(state) < 0)
+        return NULL;
+    krs_walk walk = ((krs_owned *)self)->walk;
+    memset(&((krs_owned *)self)->walk, 0, sizeof walk);
     int was_enabled = PyGC_Disable();
     krs_collect_rejuvenate(walk.held, walk.held_count);
     for (size_t i = 0; i < walk.held_count; i++)
         Py_DECREF(walk.held[i]);
     walk.held_count = 0;
     Py_ssize_t collected = krs_collect_young(state);
-    PyObject *alive = collected < 0 ? NULL : still_alive(&walk);
+    PyObject *alive =
+        collected < 0 ? still_alive_anywhere(state, &walk) : still_alive(&walk);
     if (was_enabled)
         PyGC_Enable();
     krs_walk_clear(&walk);

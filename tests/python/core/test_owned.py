@@ -3,6 +3,8 @@
 import gc
 import random
 import sys
+import threading
+import time
 
 import pytest
 from keraser import _core
@@ -160,6 +162,76 @@ def test_a_resurrecting_finalizer_keeps_its_objects_whole():
     assert len(saved) == 1
     assert saved[0].parts[0].me is saved[0].parts[0]
     del Lazarus.__del__
+
+
+@pytest.fixture
+def slow_collection():
+    """Starts a collection in another thread that takes 0.2 s to begin."""
+    begun = threading.Event()
+
+    def wait(phase, _):
+        if phase == "start" and threading.current_thread() is thread:
+            begun.set()
+            time.sleep(0.2)
+
+    def start():
+        thread.start()
+        assert begun.wait(10)
+
+    thread = threading.Thread(target=gc.collect)
+    gc.callbacks.append(wait)
+    yield start
+    thread.join()
+    gc.callbacks.remove(wait)
+
+
+def test_release_waits_for_another_threads_collection(slow_collection):
+    box = [Thing(Thing())]
+    found = owned(box, ours=[box])
+    kept = box[0].parts[0]
+    del box[:]
+    slow_collection()
+    _, alive = found.release()
+    assert kept in alive
+    assert not any(type(thing) is Thing and thing is not kept for thing in alive)
+
+
+def test_a_collection_that_begins_in_the_midst_of_release_hides_no_survivor(
+    slow_collection,
+):
+    class Last:
+        def __del__(self):
+            slow_collection()
+
+    box = [Thing(Thing())]
+    box[0].last = Last()
+    del box[0].me
+    found = owned(box, ours=[box])
+    kept = box[0].parts[0]
+    del box[:]
+    _, alive = found.release()
+    assert kept in alive
+    assert not any(type(thing) is Thing and thing is not kept for thing in alive)
+
+
+def test_release_from_within_a_collection_lets_nothing_go():
+    said = []
+
+    def callback(phase, _):
+        if phase == "start":
+            try:
+                found.release()
+            except RuntimeError as error:
+                said.append(str(error))
+
+    found = owned([Thing()])
+    gc.callbacks.append(callback)
+    try:
+        gc.collect()
+    finally:
+        gc.callbacks.remove(callback)
+    assert "garbage collector is running" in said[0]
+    assert found.release()[0] >= 1
 
 
 def test_release_works_once():
