@@ -103,9 +103,9 @@ class Shells:
             for index, part in enumerate(plan.parts)
             if id(part) not in protected and (others or part not in owned)
         ]
-        emptied = [i for i in lost if self.adapter.can_be_empty(plan.parts[i])]
-        self._held = [i for i in emptied if plan.parts[i] not in owned]
-        plan.emptied += [plan.parts[index] for index in emptied]
+        handles = [index for index in lost if plan.part_bytes[index]]
+        self._held = [i for i in handles if plan.parts[i] not in owned]
+        plan.emptied += [plan.parts[index] for index in handles]
         plan.shells[:] = [s for s in plan.shells if id(s) not in protected]
         known = {id(shell) for shell in plan.shells}
         plan.shells += [

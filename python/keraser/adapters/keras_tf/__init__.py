@@ -105,9 +105,6 @@ class KerasTensorFlow:
     def can_be_shell(self, part: Any) -> bool:
         return hollow.can_be_shell(part)
 
-    def can_be_empty(self, part: Any) -> bool:
-        return hollow.can_be_empty(part)
-
     def is_empty(self, handle: Any) -> bool:
         return values.is_empty(handle)
 

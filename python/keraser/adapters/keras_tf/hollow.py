@@ -84,13 +84,6 @@ def can_be_shell(part: Any) -> bool:
     return isinstance(part, Variable)
 
 
-def can_be_empty(part: Any) -> bool:
-    """Whether it is a handle of more than one element."""
-    from tensorflow.python.framework.ops import EagerTensor
-
-    return isinstance(part, EagerTensor) and values.can_be_empty(part)
-
-
 def name_of(part: Any) -> str:
     from keras import Layer, Optimizer, Variable
 
@@ -109,7 +102,7 @@ def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
     """
     done: list[Callable[[], None]] = []
     try:
-        for handle in plan.emptied:
+        for handle in filter(values.can_be_empty, plan.emptied):
             value = values.read(handle)
             done.append(lambda h=handle, v=value: values.assign(h, v))
             values.empty(handle)
