@@ -75,7 +75,7 @@ PyDoc_STRVAR(
     capabilities_doc,
     "capabilities($module, /)\n--\n\n"
     "What was found and verified of the TensorFlow in this process: tuples of\n"
-    "symbol or check, and why it fails or None. Empty without TensorFlow.");
+    "symbol or check, whether it works, and a note. Empty without TensorFlow.");
 PyDoc_STRVAR(tensorflow_hash_doc,
              "tensorflow_hash($module, type, /)\n--\n\n"
              "The hash by which TensorFlow knows a C++ type of this mangled name.");

@@ -1,4 +1,6 @@
 /* trim(), capabilities() and tensorflow_hash(): native pools, of this process alone. */
+#include <stdbool.h>
+
 #include "state.h"
 
 static const struct {
@@ -53,6 +55,14 @@ PyObject *krs_py_trim(PyObject *module, PyObject *unused) {
     return all;
 }
 
+/* What could not be tried yet has not failed. */
+static PyObject *describe_line(const krs_capability *line) {
+    const krs_refusal refusal = line->refusal;
+    const bool works = refusal == KRS_REFUSAL_NONE || refusal == KRS_REFUSAL_UNTRIED;
+    return Py_BuildValue("(sOs)", line->what, works ? Py_True : Py_False,
+                         krs_refusal_text(refusal));
+}
+
 PyObject *krs_py_capabilities(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     krs_capability lines[KRS_CAPABILITIES];
@@ -62,8 +72,7 @@ PyObject *krs_py_capabilities(PyObject *module, PyObject *unused) {
         return krs_raise(status, "the memory map of TensorFlow's pool");
     PyObject *all = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; all != NULL && i < count; i++) {
-        PyObject *one =
-            Py_BuildValue("(sN)", lines[i].what, refusal_text(lines[i].refusal, NULL));
+        PyObject *one = describe_line(&lines[i]);
         if (one == NULL)
             Py_CLEAR(all);
         else

@@ -145,15 +145,6 @@ static bool anything_to_give(const balloon *b) {
     return false;
 }
 
-static bool has_free(const krs__memory_map *map, uint64_t bytes) {
-    for (size_t i = 0; i < map->count; i++) {
-        const krs__chunk *c = &map->chunks[i];
-        if (!c->in_use && c->end - c->begin >= bytes)
-            return true;
-    }
-    return false;
-}
-
 /* ---- blocks ----------------------------------------------------------------- */
 
 /* Takes a block of `bytes`, if there is still a free chunk for it. */
@@ -161,7 +152,7 @@ static bool take(balloon *b, uint64_t bytes, bool look_again) {
     krs__block *block = &b->held[b->held_count];
     if (look_again)
         read_map(b);
-    if (!goes_on(b) || !has_free(&b->map, bytes) ||
+    if (!goes_on(b) || !krs__memory_map_has_free(&b->map, bytes) ||
         !krs__block_take(b->pool, bytes, block))
         return false;
     b->held_count++;
@@ -170,10 +161,14 @@ static bool take(balloon *b, uint64_t bytes, bool look_again) {
     return goes_on(b);
 }
 
+static void give_newest(balloon *b) {
+    give_pages(b, &b->held[b->held_count - 1]);
+}
+
 static bool take_and_give(balloon *b, uint64_t bytes, bool look_again) {
     const bool taken = take(b, bytes, look_again);
     if (taken)
-        give_pages(b, &b->held[b->held_count - 1]);
+        give_newest(b);
     return taken;
 }
 
@@ -191,31 +186,49 @@ static uint64_t half_of(uint64_t bytes) {
     return bytes / 2 / GRANULE * GRANULE;
 }
 
-/* A chunk without a second of half its size: first its lower half, with the upper left
- * to others; then half of the upper one, which keeps the freed lower half from growing
- * together with the rest; then, by its exact size again, the rest. */
-static void take_in_parts(balloon *b, uint64_t bytes) {
-    const uint64_t half = half_of(bytes), quarter = half_of(bytes - half);
-    if (!take_and_give(b, half, true) || !take(b, quarter, true))
-        return;
-    free_held(b, 1);
-    give_pages(b, &b->held[0]);
-    if (!take(b, bytes - half - quarter, true))
-        return;
-    free_held(b, 1);
-    give_pages(b, &b->held[0]);
+/* Takes the first `bytes` of the free chunk at `begin`, if others have left it as it
+ * was. */
+static bool take_part(balloon *b, uintptr_t begin, uint64_t chunk, uint64_t bytes) {
+    read_map(b);
+    const krs__chunk *c = krs__memory_map_find(&b->map, begin);
+    return c != NULL && !c->in_use && c->begin == begin && c->end - begin == chunk &&
+           take(b, bytes, false) && b->held[b->held_count - 1].begin == begin;
 }
 
-/* Takes targets of equal size, from the lowest to the last of which something is
- * resident. `largest`: no free chunk is larger; `alone`: none has half their size. */
-static void take_equal(balloon *b, const target *first, size_t count, bool largest,
-                       bool alone) {
-    while (count > 0 && first[count - 1].resident < LEAST_BYTES)
-        count--;
+/* A chunk beside which none has half its size: first its lower half, with the upper one
+ * left to others; then half of that, which keeps the freed lower half from growing
+ * together with the rest; then, by its exact size again, the rest. Where `next`, the
+ * largest beside it, would be given for a quarter, others have that quarter in it. */
+static void take_in_parts(balloon *b, const target *t, uint64_t next) {
+    const uint64_t half = half_of(t->bytes), upper = t->bytes - half;
+    const uint64_t quarter = next < half_of(upper) ? half_of(upper) : 0;
+    if (!take_part(b, t->begin, t->bytes, half))
+        return;
+    give_newest(b);
+    if (quarter > 0) {
+        if (!take_part(b, t->begin + half, upper, quarter))
+            return;
+        free_held(b, 1);
+        give_newest(b);
+    }
+    if (!take_part(b, t->begin + half + quarter, upper - quarter, upper - quarter))
+        return;
+    free_held(b, 1);
+    give_newest(b);
+}
+
+/* Takes the `count` targets of equal size from `first` on, as far as something of them
+ * is resident. `next`: the largest that is smaller. */
+static void take_equal(balloon *b, const target *first, size_t count, uint64_t next) {
+    size_t last = count;
+    while (last > 0 && first[last - 1].resident < LEAST_BYTES)
+        last--;
+    const bool largest = first == b->targets;
+    const bool alone = largest && last == count && next < half_of(first->bytes);
     const bool in_parts = alone && first->bytes >= QUARTERS;
-    for (size_t i = 0; i < count && goes_on(b); i++) {
-        if (in_parts && i == count - 1)
-            take_in_parts(b, first->bytes);
+    for (size_t i = 0; i < last && goes_on(b); i++) {
+        if (in_parts && i == last - 1)
+            take_in_parts(b, &first[i], next);
         else if (!take_and_give(b, first->bytes, largest))
             break;
     }
@@ -225,14 +238,11 @@ static void take_equal(balloon *b, const target *first, size_t count, bool large
 static void take_all(balloon *b) {
     for (size_t i = 0, next; i < b->target_count && goes_on(b); i = next) {
         const target *first = &b->targets[i];
-        for (next = i; next < b->target_count; next++) {
-            if (b->targets[next].bytes != first->bytes)
-                break;
-        }
-        const bool largest = i == 0;
-        const bool alone = largest && (next == b->target_count ||
-                                       b->targets[next].bytes < first->bytes / 2);
-        take_equal(b, first, next - i, largest, alone);
+        next = i + 1;
+        while (next < b->target_count && b->targets[next].bytes == first->bytes)
+            next++;
+        const bool is_last = next == b->target_count;
+        take_equal(b, first, next - i, is_last ? 0 : b->targets[next].bytes);
     }
 }
 

@@ -153,6 +153,15 @@ const krs__chunk *krs__memory_map_find(const krs__memory_map *map, uintptr_t add
     return NULL;
 }
 
+bool krs__memory_map_has_free(const krs__memory_map *map, uint64_t bytes) {
+    for (size_t i = 0; i < map->count; i++) {
+        const krs__chunk *c = &map->chunks[i];
+        if (!c->in_use && c->end - c->begin >= bytes)
+            return true;
+    }
+    return false;
+}
+
 uint64_t krs__memory_map_size(const krs__memory_map *map) {
     uint64_t size = 0;
     for (size_t i = 0; i < map->count; i++)

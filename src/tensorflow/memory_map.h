@@ -30,6 +30,9 @@ void krs__memory_map_free(krs__memory_map *map);
 /* The chunk that `address` is in, or NULL. */
 const krs__chunk *krs__memory_map_find(const krs__memory_map *map, uintptr_t address);
 
+/* Whether one chunk of at least `bytes` is free. */
+bool krs__memory_map_has_free(const krs__memory_map *map, uint64_t bytes);
+
 /* Bytes of all chunks, and of those in use. */
 uint64_t krs__memory_map_size(const krs__memory_map *map);
 uint64_t krs__memory_map_in_use(const krs__memory_map *map);

@@ -81,29 +81,17 @@ void krs__block_free(const krs__pool *pool, krs__block *block) {
     *block = (krs__block){0};
 }
 
-static const krs__chunk *smallest_free(const krs__memory_map *map) {
-    const krs__chunk *found = NULL;
-    for (size_t i = 0; i < map->count; i++) {
-        const krs__chunk *c = &map->chunks[i];
-        if (!c->in_use && c->end - c->begin >= KRS__POOL_SMALLEST &&
-            (found == NULL || c->end - c->begin < found->end - found->begin))
-            found = c;
-    }
-    return found;
-}
-
 krs_status krs__pool_test(const krs__pool *pool, krs__memory_map *map,
                           krs_refusal *refusal) {
     krs_status status = krs__pool_read(pool, map, refusal);
     if (status != KRS_OK || *refusal != KRS_REFUSAL_NONE)
         return status;
-    const krs__chunk *smallest = smallest_free(map);
     krs__block block;
     *refusal = KRS_REFUSAL_UNTRIED;
-    if (smallest == NULL)
+    if (!krs__memory_map_has_free(map, KRS__POOL_SMALLEST))
         return KRS_OK;
     *refusal = KRS_REFUSAL_FAILED;
-    if (!krs__block_take(pool, smallest->end - smallest->begin, &block))
+    if (!krs__block_take(pool, KRS__POOL_SMALLEST, &block))
         return KRS_OK;
     status = krs__pool_read(pool, map, refusal);
     const krs__chunk *ours = krs__memory_map_find(map, block.begin);

@@ -34,8 +34,9 @@ typedef struct {
 bool krs__block_take(const krs__pool *pool, uint64_t bytes, krs__block *block);
 void krs__block_free(const krs__pool *pool, krs__block *block);
 
-/* Takes the smallest free chunk that a request can reach, and looks whether the map has
- * it in use then. KRS_REFUSAL_UNTRIED where there is none. Reads `map` anew. */
+/* Takes a block of the smallest size, if there is a free chunk for it, and looks
+ * whether the map has it in use then. KRS_REFUSAL_UNTRIED where there is none. Reads
+ * `map`. */
 krs_status krs__pool_test(const krs__pool *pool, krs__memory_map *map,
                           krs_refusal *refusal);
 
