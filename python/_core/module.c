@@ -77,7 +77,7 @@ PyDoc_STRVAR(
     "What was found and verified of the TensorFlow in this process: tuples of\n"
     "symbol or check, whether it works, and a note. Empty without TensorFlow.");
 PyDoc_STRVAR(tensorflow_hash_doc,
-             "tensorflow_hash($module, type, /)\n--\n\n"
+             "tensorflow_hash($module, name, /)\n--\n\n"
              "The hash by which TensorFlow knows a C++ type of this mangled name.");
 
 /* The folder of the Python package is where its __init__ says, which in an editable

@@ -19,9 +19,9 @@ class PoolTrim:
 
     Attributes:
         pool: what it is called.
-        before, after: resident bytes. Of TensorFlow's pool its blocks in use and what of
-            the free ones is resident; of a C heap the anonymous memory of the process,
-            since heaps do not tell. 0 where refused.
+        before, after: resident bytes. Of TensorFlow's pool its blocks in use, and of
+            the free ones what is resident; of a C heap the anonymous memory of the
+            process, since heaps do not tell. 0 where refused.
         returned: bytes that this call gave back.
         refused: why the pool was left as it is, None where it was not.
         grew: another thread made the pool grow meanwhile, and the trim stopped early.
