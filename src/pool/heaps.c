@@ -41,9 +41,8 @@ static krs_status trim(const char *symbol, give *give_back, krs_trim *told) {
     return KRS_OK;
 }
 
-/* 0.01 to 0.2 ms in a process with TensorFlow where nothing is to be given, and what
- * mallinfo2() would take to tell: there is no cheaper look to take first. It returns 0
- * where there was nothing, which is no failure. */
+/* Where nothing is to be given this takes no longer than mallinfo2(), which would tell:
+ * there is no cheaper look to take first. It returns 0 then, which is no failure. */
 static bool give_glibcs(void *function) {
     int (*malloc_trim)(size_t pad);
     *(void **)&malloc_trim = function;

@@ -19,7 +19,7 @@ typedef struct {
  * crash. */
 void krs__pool_find(const krs__tensorflow *tf, krs__pool *pool, krs_refusal *refusal);
 
-/* Reads its map anew, under the pool's own lock: 0.1 ms for hundreds of chunks.
+/* Reads its map anew, under the pool's own lock.
  * `*refusal` becomes KRS_REFUSAL_MAP where it is not understood, and `map` stays. */
 krs_status krs__pool_read(const krs__pool *pool, krs__memory_map *map,
                           krs_refusal *refusal);
