@@ -8,8 +8,9 @@
  *    the caller's until the matching *_free(), which accepts NULL.
  *  - There is no global state. Two handles may be used on two threads at once;
  *    one handle may not.
- *  - Nothing here knows Python or TensorFlow: addresses are keys, never
- *    dereferenced. */
+ *  - Nothing here needs Python or TensorFlow, to build or to run: addresses are
+ *    keys, never dereferenced, and what is called of TensorFlow is looked up in
+ *    the process. */
 #ifndef KERASER_H
 #define KERASER_H
 
@@ -242,6 +243,83 @@ typedef struct {
  * run time). KRS_UNSUPPORTED on another libc. With jemalloc or tcmalloc loaded in
  * glibc's place the figures stay those of glibc's own, nearly unused, heap. */
 krs_status krs_heap_read(krs_heap *heap);
+
+/* ---- giving memory back --------------------------------------------------- */
+
+/* Why a pool is left as it is: name, value, text. One that is refused has been neither
+ * changed nor, where it could not be told for what it is, looked into. */
+#define KRS_REFUSAL_MAP(X)                                                             \
+    X(NONE, 0, "works")                                                                \
+    X(ABSENT, 1, "not loaded in this process")                                         \
+    X(PLATFORM, 2, "known on x86-64 alone")                                            \
+    X(SYMBOL, 3, "a symbol is missing")                                                \
+    X(ALLOCATOR, 4, "the allocator in use is not the one with oneDNN's pool")          \
+    X(POOL, 5, "no pool was found in the allocator")                                   \
+    X(MAP, 6, "the map of the pool is not in the known form")                          \
+    X(TEST, 7, "a test allocation did not show in the map of the pool")                \
+    X(UNTRIED, 8, "not tried: the pool has nothing free yet")                          \
+    X(FAILED, 9, "the allocator did not do it")
+
+typedef enum {
+#define X(name, value, text) KRS_REFUSAL_##name = (value),
+    KRS_REFUSAL_MAP(X)
+#undef X
+} krs_refusal;
+
+/* A short English text for `refusal`; never NULL, static storage. */
+const char *krs_refusal_text(krs_refusal refusal);
+
+/* What giving memory back has done to one pool. `before` and `after` are resident
+ * bytes: of TensorFlow's pool its blocks in use and what of the free ones is resident;
+ * of the C heaps the anonymous memory of the process, since they do not tell. With
+ * other threads at work these move for other reasons too. */
+typedef struct {
+    krs_refusal refusal;
+    const char *symbol; /* what KRS_REFUSAL_SYMBOL misses, else NULL; static storage */
+    uint64_t before, after; /* 0 where refused */
+    uint64_t returned; /* by this call; of TensorFlow's pool counted page by page */
+    uint64_t size;     /* address space of TensorFlow's pool afterwards, else 0 */
+    uint8_t grew;      /* the pool grew meanwhile, and the trim stopped early */
+} krs_trim;
+
+/* TensorFlow's CPU pool, from which it takes blocks of 256 KiB and more where oneDNN is
+ * on, and which never gives one back. Each free block of which something is resident is
+ * allocated, its whole pages are given to the system, and it is freed again: the pages
+ * are ours meanwhile, so that other threads may allocate and compute all the time. Of
+ * the largest free block one half is left to them at a time. Calls into TensorFlow by
+ * symbols that are looked up and verified before anything is touched. Of two calls at
+ * once each is safe, but neither gives back all. KRS_SYSTEM where memory cannot be
+ * looked at or advised (errno says why). 0.3 ms where one free block has nothing to
+ * give, 5 ms where a thousand have (bench/trim.py). */
+krs_status krs_tensorflow_trim(krs_trim *trim);
+
+/* glibc's heap, by malloc_trim(0): all arenas, down to the single free page. */
+krs_status krs_glibc_trim(krs_trim *trim);
+
+/* jemalloc's arenas, by mallctl("arena.4096.purge"), jemalloc 5 or newer. */
+krs_status krs_jemalloc_trim(krs_trim *trim);
+
+/* tcmalloc's page heap, by MallocExtension_ReleaseFreeMemory(). */
+krs_status krs_tcmalloc_trim(krs_trim *trim);
+
+/* One line of what is known of this TensorFlow: a symbol that was looked up, or a check
+ * that was made. */
+typedef struct {
+    const char *what;    /* static storage */
+    krs_refusal refusal; /* KRS_REFUSAL_NONE: found, or true */
+} krs_capability;
+
+/* Looks up every symbol that krs_tensorflow_trim() needs and makes its checks, with one
+ * test allocation where the pool has a free block for it. Writes at most `room` lines
+ * and their number to `*count`; none where TensorFlow is not loaded. Behind a check
+ * that fails no other is made. */
+enum { KRS_CAPABILITIES = 16 }; /* room enough */
+krs_status krs_tensorflow_probe(krs_capability *lines, size_t room, size_t *count);
+
+/* The hash by which TensorFlow's resource manager knows a C++ type of this mangled
+ * name: tsl::Hash64() of it. KRS_UNSUPPORTED where TensorFlow is not loaded or lacks
+ * it. */
+krs_status krs_tensorflow_hash(const char *type, uint64_t *hash);
 
 #ifdef __cplusplus
 }

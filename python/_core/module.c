@@ -65,6 +65,21 @@ PyDoc_STRVAR(learn_arrays_doc,
 PyDoc_STRVAR(set_own_path_doc, "set_own_path($module, path, /)\n--\n\n"
                                "Folder whose functions hold nothing.");
 
+PyDoc_STRVAR(
+    trim_doc,
+    "trim($module, /)\n--\n\n"
+    "Gives back to the system what native pools keep and do not use; a list of\n"
+    "dicts, one a pool: what it is called, why it was refused or None, and\n"
+    "resident bytes before and after. Releases the GIL.");
+PyDoc_STRVAR(
+    capabilities_doc,
+    "capabilities($module, /)\n--\n\n"
+    "What was found and verified of the TensorFlow in this process: tuples of\n"
+    "symbol or check, whether it works, and a note. Empty without TensorFlow.");
+PyDoc_STRVAR(tensorflow_hash_doc,
+             "tensorflow_hash($module, name, /)\n--\n\n"
+             "The hash by which TensorFlow knows a C++ type of this mangled name.");
+
 /* The folder of the Python package is where its __init__ says, which in an editable
  * install is not beside this library. The package sets it by set_own_path(). */
 static PyObject *set_own_path(PyObject *module, PyObject *path) {
@@ -91,6 +106,9 @@ static PyMethodDef methods[] = {
     {"label", krs_py_label, METH_O, label_doc},
     {"words", krs_py_words, METH_O, words_doc},
     {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
+    {"trim", krs_py_trim, METH_NOARGS, trim_doc},
+    {"capabilities", krs_py_capabilities, METH_NOARGS, capabilities_doc},
+    {"tensorflow_hash", krs_py_tensorflow_hash, METH_O, tensorflow_hash_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},
     {NULL, NULL, 0, NULL},
 };

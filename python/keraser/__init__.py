@@ -5,6 +5,7 @@
     holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
     census = keraser.census()        # every living model, and what is left of dead ones
     keraser.top()                    # the biggest owners of the process
+    keraser.trim()                   # free memory of native pools goes to the system
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
     keraser.doctor()                 # what works here and what does not, and why
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from keraser.inventory import Census, ModelRow, OrphanRow, census
     from keraser.owners import Owner, Top, top
     from keraser.receipt import Change, Kept, Receipt, Reset
+    from keraser.trimming import PoolTrim, Trim, trim
 
 #: Public name -> module that has it.
 _HOMES = {
@@ -63,6 +65,9 @@ _HOMES = {
     "Kept": "receipt",
     "Receipt": "receipt",
     "Reset": "receipt",
+    "PoolTrim": "trimming",
+    "Trim": "trimming",
+    "trim": "trimming",
 }
 
 _core.set_own_path(os.path.dirname(__file__) + os.sep)
@@ -85,16 +90,19 @@ __all__ = [
     "ModelRow",
     "OrphanRow",
     "Owner",
+    "PoolTrim",
     "Receipt",
     "Reset",
     "StillHeldError",
     "Top",
+    "Trim",
     "UnsupportedError",
     "census",
     "clear",
     "doctor",
     "guard",
     "top",
+    "trim",
     "why",
 ]
 

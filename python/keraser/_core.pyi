@@ -16,6 +16,15 @@ class _Heap(TypedDict):
     in_use: int
     free: int
 
+class _Trim(TypedDict):
+    pool: str
+    refused: str | None
+    before: int
+    after: int
+    returned: int
+    size: int
+    grew: bool
+
 class _Seams(TypedDict):
     enumerate: str
     frames: bool
@@ -77,4 +86,7 @@ def edge(chain: list[Any], nth: int = 0, /) -> tuple[str, str | int | None, int]
 def label(thing: object, /) -> str | None: ...
 def words(thing: object, /) -> list[int]: ...
 def learn_arrays(view: object, base: object, /) -> bool: ...
+def trim() -> list[_Trim]: ...
+def capabilities() -> list[tuple[str, bool, str]]: ...
+def tensorflow_hash(name: str, /) -> int: ...
 def set_own_path(path: str, /) -> None: ...

@@ -48,12 +48,13 @@ class Diagnosis:
 def doctor() -> Diagnosis:
     """Looks at this Python, the C core and the framework, and says what works.
 
-    Changes nothing and imports nothing.
+    Changes nothing and imports nothing. Where TensorFlow's pool has a free block, it is
+    allocated and freed once, to see that the pool's map shows it.
 
     Example:
         >>> keraser.doctor()               # doctest: +SKIP
     """
-    return Diagnosis((*_python(), *_heap(), *_framework()))
+    return Diagnosis((*_python(), *_heap(), *_pool(), *_framework()))
 
 
 def _python() -> list[Finding]:
@@ -107,6 +108,17 @@ def _attributes_note(seams: Any) -> str:
     if seams["attributes"]:
         return "read without making an instance's dict"
     return "where this Python keeps attributes is unknown: paths name types alone"
+
+
+def _pool() -> list[Finding]:
+    """A line for each symbol and check that trimming TensorFlow's pool stands on."""
+    try:
+        rows = _core.capabilities()
+    except (MemoryError, OSError) as error:
+        return [Finding("trim: TensorFlow CPU pool", False, str(error))]
+    if not rows:
+        return [Finding("trim: TensorFlow CPU pool", True, "TensorFlow is not loaded")]
+    return [Finding(f"trim: {what}", works, note) for what, works, note in rows]
 
 
 def _framework() -> list[Finding]:

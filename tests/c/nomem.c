@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "fake_tensorflow.h"
 #include "heap/graph.h"
 #include "sample.h"
 #include "topic.h"
@@ -251,6 +252,33 @@ static krs_status attempt_ways(void *drawn) {
     return status;
 }
 
+/* Several chunks, one of them taken in parts; 42 means untouched. */
+static krs_status attempt_trim(void *unused) {
+    (void)unused;
+    fake_start();
+    void *kept = fake_tensor(FAKE_MIB);
+    for (size_t mib = 1; mib < 8; mib += 2)
+        fake_delete(fake_tensor(mib * FAKE_MIB));
+    krs_trim trim = {.returned = 42};
+    const krs_status status = krs_tensorflow_trim(&trim);
+    assert_int_equal(status == KRS_OK, trim.returned != 42);
+    fake_delete(kept);
+    fake_stop(); /* no tensor, no map is left */
+    return status;
+}
+
+static krs_status attempt_probe(void *unused) {
+    (void)unused;
+    fake_start();
+    fake_delete(fake_tensor(FAKE_MIB));
+    krs_capability lines[KRS_CAPABILITIES];
+    size_t count = 42;
+    const krs_status status = krs_tensorflow_probe(lines, KRS_CAPABILITIES, &count);
+    assert_int_equal(status == KRS_OK, count != 42);
+    fake_stop();
+    return status;
+}
+
 static void a_new_graph_survives_every_failure(void **state) {
     (void)state;
     assert_int_equal(fail_each_in_turn(attempt_new, NULL), 2); /* itself, its table */
@@ -287,6 +315,12 @@ static void searching_static_variables_survives_every_failure(void **state) {
     assert_int_equal(fail_each_in_turn(attempt_static_find, NULL), 2);
 }
 
+static void trimming_survives_every_failure_and_leaves_no_tensor(void **state) {
+    (void)state;
+    assert_true(fail_each_in_turn(attempt_trim, NULL) > 15);
+    assert_true(fail_each_in_turn(attempt_probe, NULL) > 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_graph_survives_every_failure),
@@ -294,6 +328,7 @@ int main(void) {
         cmocka_unit_test(expanding_survives_every_failure),
         cmocka_unit_test(each_question_survives_its_failure_and_writes_nothing),
         cmocka_unit_test(searching_static_variables_survives_every_failure),
+        cmocka_unit_test(trimming_survives_every_failure_and_leaves_no_tensor),
     };
     return cmocka_run_group_tests_name("nomem", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@ import gc
 import sys
 import threading
 
+import keraser
 from keraser import _core
 
 
@@ -254,6 +255,21 @@ def learn_arrays(world, via=just_call):
     return via(_core.learn_arrays, world, world.box)
 
 
+def trim(_world, via=just_call):
+    return [(row["pool"], row["refused"]) for row in via(_core.trim)]
+
+
+def capabilities(_world, via=just_call):
+    return via(_core.capabilities)
+
+
+def tensorflow_hash(_world, via=just_call):
+    try:
+        return via(_core.tensorflow_hash, "N10tensorflow3VarE")
+    except keraser.UnsupportedError:
+        return None
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -275,6 +291,9 @@ CALLS = {
     "learn_arrays": [learn_arrays],
     "words": [words],
     "set_own_path": [set_own_path],
+    "trim": [trim],
+    "capabilities": [capabilities],
+    "tensorflow_hash": [tensorflow_hash],
 }
 
 
@@ -309,6 +328,8 @@ REFUSED = [
     (TypeError, lambda w: _core.still_tracked([w])),
     (ValueError, lambda _: _core.still_tracked([0])),
     (OverflowError, lambda _: _core.still_tracked([1 << 80])),
+    (TypeError, lambda w: _core.tensorflow_hash(w)),
+    (keraser.UnsupportedError, lambda _: _core.tensorflow_hash("int")),
     (TypeError, lambda w: _core.ask(w.box, w.box, w, [], [])),
     (TypeError, lambda w: _core.ask(w, w.box, None, [], [])),
     (TypeError, lambda w: _core.ask([], w, None, [], [])),

@@ -1,0 +1,154 @@
+"""trim(): memory that allocators keep and nobody uses goes back to the system."""
+
+from __future__ import annotations
+
+import html
+import os
+import threading
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from keraser import _core
+from keraser.receipt import Change, format_bytes
+
+
+@dataclass(frozen=True)
+class PoolTrim:
+    """What was done to one pool.
+
+    Attributes:
+        pool: what it is called.
+        before, after: resident bytes. Of TensorFlow's pool its blocks in use, and of
+            the free ones what is resident; of a C heap the anonymous memory of the
+            process, since heaps do not tell. 0 where refused.
+        returned: bytes that this call gave back.
+        refused: why the pool was left as it is, None where it was not.
+        grew: another thread made the pool grow meanwhile, and the trim stopped early.
+    """
+
+    pool: str
+    before: int
+    after: int
+    returned: int
+    refused: str | None = None
+    grew: bool = False
+
+
+@dataclass(frozen=True)
+class Trim:
+    """What `keraser.trim` did. Plain data.
+
+    Attributes:
+        pools: one entry for each pool that keraser knows, those refused included.
+        rss: resident set of the process, in bytes.
+        seconds: how long the call took.
+    """
+
+    pools: tuple[PoolTrim, ...]
+    rss: Change
+    seconds: float
+
+    @property
+    def returned(self) -> int:
+        """Bytes given back, of all pools together."""
+        return sum(pool.returned for pool in self.pools)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts, lists, text and numbers, fit for JSON."""
+        return {**asdict(self), "returned": self.returned}
+
+    def __repr__(self) -> str:
+        width = max(len(name) for name, _ in self._rows())
+        rows = [f"  {name:<{width}}  {text}" for name, text in self._rows()]
+        return "\n".join([self._headline(), *rows])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in self._rows()
+        )
+        return f"<b>{html.escape(self._headline())}</b><table>{rows}</table>"
+
+    def _headline(self) -> str:
+        returned = format_bytes(self.returned)
+        return f"{returned} given back to the system in {self.seconds * 1e3:.1f} ms"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [*((p.pool, _text(p)) for p in self.pools), ("RSS", _change(self.rss))]
+
+
+def _text(pool: PoolTrim) -> str:
+    if pool.refused is not None:
+        return pool.refused
+    returned = f"{format_bytes(pool.returned)} returned"
+    change = _change(Change(pool.before, pool.after))
+    grew = "; grew meanwhile, so not all of it" if pool.grew else ""
+    return f"{change}, {returned}{grew}"
+
+
+def _change(change: Change) -> str:
+    return f"{format_bytes(change.before or 0)} -> {format_bytes(change.after or 0)}"
+
+
+class _One:
+    """Trims one at a time: two at once are safe, but each leaves what the other has.
+
+    Re-entrant, for a signal's handler may trim as well; and free again in a forked
+    child, where the thread that had it is gone.
+    """
+
+    def __init__(self) -> None:
+        self.renew()
+        os.register_at_fork(after_in_child=self.renew)
+
+    def renew(self) -> None:
+        self.lock = threading.RLock()
+
+
+_ONE = _One()
+
+
+def trim() -> Trim:
+    """Gives back to the system what native pools keep and nobody uses.
+
+    TensorFlow's CPU pool (blocks of 256 KiB and more, with oneDNN on) never does so by
+    itself; glibc's heap, jemalloc and tcmalloc do it late. No tensor is moved or
+    changed, and other threads may compute meanwhile. A pool that is not loaded, or not
+    known well enough to be touched, is refused and says why. What is given back comes
+    again, as zeros, when it is next used: trim after something large has gone, not in
+    every step. Imports nothing and starts no framework.
+
+    Returns:
+        A `Trim`: resident bytes of every pool and of the process, before and after.
+
+    Raises:
+        OSError: the system would not say what is resident, or not take it back.
+        MemoryError: there was no memory to do it in.
+
+    Example:
+        >>> import keraser
+        >>> keraser.trim().pools[-1].pool
+        'glibc'
+    """
+    with _ONE.lock:
+        began = time.perf_counter()
+        before = _core.process()["rss"]
+        pools = tuple(_pool_trim(found) for found in _core.trim())
+        rss = Change(before, _core.process()["rss"])
+        return Trim(pools, rss, time.perf_counter() - began)
+
+
+def trim_pools() -> Trim:
+    """The same for other verbs, which must not fail for it: an error is a refusal."""
+    try:
+        return trim()
+    except (MemoryError, OSError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        return Trim((PoolTrim("all pools", 0, 0, 0, reason),), Change(None, None), 0.0)
+
+
+def _pool_trim(found: Any) -> PoolTrim:
+    fields = ("pool", "before", "after", "returned", "refused", "grew")
+    return PoolTrim(**{name: found[name] for name in fields})

@@ -1,0 +1,177 @@
+/* A reader of the wire format of protocol buffers, of the little of it that a
+ * MemoryDump needs (xla/tsl/protobuf/bfc_memory_map.proto): field 3 is a chunk, and of
+ * a chunk field 1 is its address, 2 its size, 8 whether it is in use. All else is
+ * passed over by its wire type, so that fields may be added.
+ *
+ * The pool writes its regions by rising address, and the chunks of each in order; that
+ * is checked, since a map that is not so was not understood. */
+#include "tensorflow/memory_map.h"
+
+#include <stdlib.h>
+
+#include "base/array.h"
+
+enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; /* wire types */
+enum { DUMP_CHUNK = 3, CHUNK_ADDRESS = 1, CHUNK_SIZE = 2, CHUNK_IN_USE = 8 };
+
+typedef struct {
+    const uint8_t *at, *end;
+} reader;
+
+/* One field: its number, its wire type and its value, of BYTES the content. */
+typedef struct {
+    uint64_t number, value;
+    reader content;
+    unsigned type;
+} field;
+
+static bool read_varint(reader *r, uint64_t *value) {
+    uint64_t sum = 0;
+    for (unsigned shift = 0; shift < 64 && r->at < r->end; shift += 7) {
+        const uint64_t byte = *r->at++;
+        if (shift == 63 && byte > 1)
+            return false;
+        sum |= (byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *value = sum;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_content(reader *r, uint64_t length, reader *content) {
+    if (length > (uint64_t)(r->end - r->at))
+        return false;
+    *content = (reader){r->at, r->at + length};
+    r->at += length;
+    return true;
+}
+
+static bool read_field(reader *r, field *f) {
+    uint64_t tag;
+    if (!read_varint(r, &tag) || tag >> 3 == 0)
+        return false;
+    *f = (field){.number = tag >> 3, .type = tag & 7};
+    switch (f->type) {
+    case VARINT:
+        return read_varint(r, &f->value);
+    case BYTES:
+        return read_varint(r, &f->value) && read_content(r, f->value, &f->content);
+    case FIXED64:
+        return read_content(r, 8, &f->content);
+    case FIXED32:
+        return read_content(r, 4, &f->content);
+    default: /* groups, which are older than this message */
+        return false;
+    }
+}
+
+/* What protobuf leaves out is 0: a chunk without a size is none. */
+static bool read_chunk(reader r, krs__chunk *chunk) {
+    uint64_t address = 0, size = 0, in_use = 0;
+    while (r.at < r.end) {
+        field f;
+        if (!read_field(&r, &f))
+            return false;
+        uint64_t *const known = f.number == CHUNK_ADDRESS  ? &address
+                                : f.number == CHUNK_SIZE   ? &size
+                                : f.number == CHUNK_IN_USE ? &in_use
+                                                           : NULL;
+        if (known != NULL && f.type != VARINT)
+            return false;
+        if (known != NULL)
+            *known = f.value;
+    }
+    if (address == 0 || size == 0 || address > UINTPTR_MAX ||
+        size > UINTPTR_MAX - address)
+        return false;
+    *chunk = (krs__chunk){(uintptr_t)address, (uintptr_t)(address + size), in_use != 0};
+    return true;
+}
+
+static krs_status push(krs__memory_map *map, const krs__chunk *chunk) {
+    if (map->count == map->capacity) {
+        const size_t capacity =
+            krs__array_capacity(map->capacity, map->count + 1, sizeof *map->chunks);
+        krs__chunk *chunks =
+            krs__array_resize(map->chunks, capacity, sizeof *map->chunks);
+        if (chunks == NULL)
+            return KRS_NOMEM;
+        map->chunks = chunks;
+        map->capacity = capacity;
+    }
+    map->chunks[map->count++] = *chunk;
+    return KRS_OK;
+}
+
+krs_status krs__memory_map_parse(const uint8_t *bytes, size_t length,
+                                 krs__memory_map *map) {
+    reader r = {bytes, bytes + length};
+    krs__memory_map read = {0};
+    uintptr_t end = 0;
+    krs_status status = KRS_OK;
+    while (status == KRS_OK && r.at < r.end) {
+        field f;
+        krs__chunk chunk;
+        if (!read_field(&r, &f))
+            status = KRS_FORMAT;
+        else if (f.number != DUMP_CHUNK)
+            continue;
+        else if (f.type != BYTES || !read_chunk(f.content, &chunk) || chunk.begin < end)
+            status = KRS_FORMAT;
+        else {
+            status = push(&read, &chunk);
+            end = chunk.end;
+        }
+    }
+    if (status == KRS_OK) {
+        free(map->chunks);
+        *map = read;
+    } else {
+        free(read.chunks);
+    }
+    return status;
+}
+
+void krs__memory_map_free(krs__memory_map *map) {
+    free(map->chunks);
+    *map = (krs__memory_map){0};
+}
+
+const krs__chunk *krs__memory_map_find(const krs__memory_map *map, uintptr_t address) {
+    size_t low = 0, high = map->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (address < map->chunks[middle].begin)
+            high = middle;
+        else if (address >= map->chunks[middle].end)
+            low = middle + 1;
+        else
+            return &map->chunks[middle];
+    }
+    return NULL;
+}
+
+bool krs__memory_map_has_free(const krs__memory_map *map, uint64_t bytes) {
+    for (size_t i = 0; i < map->count; i++) {
+        const krs__chunk *c = &map->chunks[i];
+        if (!c->in_use && c->end - c->begin >= bytes)
+            return true;
+    }
+    return false;
+}
+
+uint64_t krs__memory_map_size(const krs__memory_map *map) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < map->count; i++)
+        size += map->chunks[i].end - map->chunks[i].begin;
+    return size;
+}
+
+uint64_t krs__memory_map_in_use(const krs__memory_map *map) {
+    uint64_t size = 0;
+    for (size_t i = 0; i < map->count; i++)
+        size += map->chunks[i].in_use ? map->chunks[i].end - map->chunks[i].begin : 0;
+    return size;
+}

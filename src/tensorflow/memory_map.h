@@ -1,0 +1,40 @@
+/* memory_map.h - the chunks of a BFC pool, as TensorFlow writes them down. */
+#ifndef KRS_TENSORFLOW_MEMORY_MAP_H
+#define KRS_TENSORFLOW_MEMORY_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "keraser.h"
+
+typedef struct {
+    uintptr_t begin, end;
+    bool in_use;
+} krs__chunk;
+
+/* By rising address, none overlapping another. */
+typedef struct {
+    krs__chunk *chunks;
+    size_t count, capacity;
+} krs__memory_map;
+
+/* Reads a serialized tensorflow.MemoryDump into `map`, whose chunks it replaces; start
+ * from {0}. KRS_FORMAT where the bytes are no such message, a chunk is empty or beyond
+ * the address space, or chunks are out of order or overlap. After a failure the map is
+ * as it was. */
+krs_status krs__memory_map_parse(const uint8_t *bytes, size_t length,
+                                 krs__memory_map *map);
+void krs__memory_map_free(krs__memory_map *map);
+
+/* The chunk that `address` is in, or NULL. */
+const krs__chunk *krs__memory_map_find(const krs__memory_map *map, uintptr_t address);
+
+/* Whether one chunk of at least `bytes` is free. */
+bool krs__memory_map_has_free(const krs__memory_map *map, uint64_t bytes);
+
+/* Bytes of all chunks, and of those in use. */
+uint64_t krs__memory_map_size(const krs__memory_map *map);
+uint64_t krs__memory_map_in_use(const krs__memory_map *map);
+
+#endif
