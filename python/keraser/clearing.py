@@ -23,12 +23,13 @@ from keraser.naming import Naming, is_given
 from keraser.receipt import Change, Kept, Receipt, Reset
 from keraser.shells import Shells
 from keraser.survey import Survey
+from keraser.trimming import trim_pools
 
 _MODES = ("hollow", "cut", "keep", "raise")
 _lock = threading.RLock()
 
 
-def clear(model: Any = None, *, held: str = "hollow") -> Receipt:
+def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Receipt:
     """Clears a model and everything it owns, or, without one, whatever is left behind.
 
     With a model: its weights, optimizer, metrics, functions and graphs are freed, the
@@ -51,6 +52,8 @@ def clear(model: Any = None, *, held: str = "hollow") -> Receipt:
             `Holders.cut`); then as "keep". "keep": a model that is held is left as it
             is; of one that is not, what others hold of it stays with them. "raise": all
             or nothing.
+        trim: give free memory of the native pools back to the system afterwards, as
+            `keraser.trim` does.
 
     Returns:
         A `Receipt`, with figures from before and after.
@@ -84,7 +87,7 @@ def clear(model: Any = None, *, held: str = "hollow") -> Receipt:
         await_collector("clear()")
         if adapter is None:
             return _empty_receipt("session", "no Keras", held, where)
-        call = _Call(adapter, held, where)
+        call = _Call(adapter, held, where, trim)
         return call.clear_session() if model is None else call.clear_model([model])
 
 
@@ -110,9 +113,10 @@ def _now() -> str:
 class _Call:
     """One call of clear(): what it was given, and what it measured before."""
 
-    def __init__(self, adapter: Adapter, held: str, where: str) -> None:
+    def __init__(self, adapter: Adapter, held: str, where: str, trim: bool) -> None:
         self.adapter = adapter
         self.held = held
+        self.trim = trim
         self.where = where
         self.when = _now()
         self.started = time.perf_counter()
@@ -256,6 +260,7 @@ class _Call:
         limits: list[str],
     ) -> Receipt:
         settings = self.adapter.settings()
+        trimmed = trim_pools() if self.trim and cleared else None
         figures = self._figures()
         changed = [k for k in settings if settings[k] != self.settings.get(k)]
         if changed:
@@ -276,6 +281,7 @@ class _Call:
             **{k: Change(self.figures[k], figures[k]) for k in figures},
             kept=(*kept, *ledger.survivors),
             shells=tuple(self.shells),
+            trimmed=trimmed,
             resets=(*self.resets, *resets),
             settings=settings,
             limits=(*limits, *self.naming.ways_out),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keraser.trimming import Trim
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -87,6 +90,8 @@ class Receipt:
             The pool takes its memory from the heap and keeps it: do not add the two.
         kept: what of the model is still alive, with its holders.
         shells: what others hold of it, emptied: each use raises `ClearedModelError`.
+        trimmed: what the native pools gave back to the system, None if they were not
+            asked to.
         resets: what of the process was reset.
         settings: the user's settings, the same before and after.
         limits: what clearing cannot reach here, and the way out.
@@ -110,6 +115,7 @@ class Receipt:
     pool: Change
     kept: tuple[Kept, ...] = ()
     shells: tuple[Kept, ...] = ()
+    trimmed: Trim | None = None
     resets: tuple[Reset, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
@@ -165,6 +171,10 @@ def _rows(receipt: Receipt) -> list[tuple[str, str]]:
             ("pool", "CPU pool"),
         )
     ]
+    if receipt.trimmed is not None:
+        took = f"{receipt.trimmed.seconds * 1e3:.1f} ms"
+        returned = format_bytes(receipt.trimmed.returned)
+        rows.append(("given back", f"{returned} to the system in {took}"))
     for label, things in (("shell", receipt.shells), ("kept", receipt.kept)):
         for kept in things:
             held_by = "; ".join(kept.holders) or "nobody that could be found"
