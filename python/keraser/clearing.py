@@ -93,7 +93,9 @@ def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Rece
 
 def _check_mode(held: str) -> None:
     if held not in _MODES:
-        raise ValueError(f'held must be "hollow", "cut", "keep" or "raise", not {held!r}')
+        raise ValueError(
+            f'held must be "hollow", "cut", "keep" or "raise", not {held!r}'
+        )
 
 
 def _caller() -> str:
@@ -190,9 +192,9 @@ class _Call:
         facts = Facts(f"model {plan.name!r}", self.where, self.when)
         limits = self.adapter.limits(plan)
         self.adapter.add_states(plan, owned)
-        ledger = Ledger(self.adapter, plan, owned, hollow=shells is not None)
+        ledger = Ledger(self.adapter, plan, owned)
         if shells is not None:
-            self.adapter.empty(plan, owned, facts.message)
+            self.adapter.empty(plan, facts.message)
         resets = self.adapter.sever(plan, owned, box)
         make_husk(box[0], facts)
         if shells is not None:

@@ -29,9 +29,7 @@ class Ledger:
         survivors: what should have died and did not.
     """
 
-    def __init__(
-        self, adapter: Adapter, plan: Plan, owned: Any, hollow: bool = False
-    ) -> None:
+    def __init__(self, adapter: Adapter, plan: Plan, owned: Any) -> None:
         self._witnesses = adapter.witnesses(owned)
         self._staying = {id(t) for t in adapter.staying(plan, owned) if t in owned}
         self.before = self._count(owned.tracked - len(self._staying))
@@ -53,7 +51,6 @@ class Ledger:
             if size and (part in owned or id(part) in emptied)
         ]
         self._adapter = adapter
-        self._is_hollow = hollow
         self._symbols = [Witness(tensor) for tensor in plan.symbols]
 
     def _count(self, objects: int) -> Counts:
@@ -66,7 +63,6 @@ class Ledger:
     def release(self, owned: Any) -> None:
         """Lets go of all that `owned` owns, and looks whether it went."""
         left = self._release(owned)
-        self._empty_late()
         self.after = self._count(sum(left.values()))
         for tensor, kind, size in self._tensors:
             handle = tensor()
@@ -99,15 +95,6 @@ class Ledger:
             return Counter()
         gc.collect()
         return Counter(suspects[at] for at in _core.still_tracked(list(suspects)))
-
-    def _empty_late(self) -> None:
-        """Empties what a thread took hold of while it was let go: a function that was
-        being traced has captured it."""
-        for tensor, _, _ in self._tensors if self._is_hollow else ():
-            handle = tensor()
-            if handle is not None and not self._adapter.is_empty(handle):
-                self._adapter.empty_late(handle)
-            del handle
 
     def _spare_symbols(self, suspects: dict[int, str]) -> None:
         """Symbolic tensors that somebody holds stay, with what they alone lead to."""

@@ -128,7 +128,8 @@ class Receipt:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists, text and numbers, fit for JSON."""
-        return {**asdict(self), "freed_bytes": self.freed_bytes}
+        trimmed = None if self.trimmed is None else self.trimmed.to_dict()
+        return {**asdict(self), "trimmed": trimmed, "freed_bytes": self.freed_bytes}
 
     def __repr__(self) -> str:
         return "\n".join(_lines(self))

@@ -7,7 +7,6 @@ layer or a variable (another model), or refers to a layer by itself, keeps it wh
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from keraser.adapters.base import Plan, find_vocabulary
@@ -97,12 +96,7 @@ class Shells:
             for index, part in enumerate(plan.parts)
             if id(part) in protected and part not in owned
         ]
-        others = len(sys._current_frames()) > 1  # they may take hold of it meanwhile
-        lost = [
-            index
-            for index, part in enumerate(plan.parts)
-            if id(part) not in protected and (others or part not in owned)
-        ]
+        lost = [i for i, part in enumerate(plan.parts) if id(part) not in protected]
         handles = [index for index in lost if plan.part_bytes[index]]
         self._held = [i for i in handles if plan.parts[i] not in owned]
         plan.emptied += [plan.parts[index] for index in handles]

@@ -50,9 +50,7 @@ CASES = {
     "LSTM": Case(lambda: layers.LSTM(4), [_LINE]),
     "LSTMCell": _cell(layers.LSTMCell),
     "LayerNormalization": Case(layers.LayerNormalization, [_LINE]),
-    "MultiHeadAttention": Case(
-        lambda: layers.MultiHeadAttention(2, 3), [_LINE, _LINE]
-    ),
+    "MultiHeadAttention": Case(lambda: layers.MultiHeadAttention(2, 3), [_LINE, _LINE]),
     "Normalization": Case(lambda: _adapted(layers.Normalization()), [(4,)]),
     "PReLU": Case(layers.PReLU, [_LINE]),
     "RMSNormalization": Case(layers.RMSNormalization, [_LINE]),
@@ -79,6 +77,7 @@ CASES = {
     "TimeDistributed": Case(lambda: layers.TimeDistributed(layers.Dense(3)), [_LINE]),
 }
 CASES = {name: case for name, case in CASES.items() if hasattr(layers, name)}
+
 
 def _adapted(layer):
     layer.adapt(np.arange(24, dtype="float32").reshape(6, 4))

@@ -55,10 +55,11 @@ class KerasTensorFlow:
         return _with_entries(plan, registry.entries())
 
     def needed(self, plan: Plan, owned: Any) -> list[str]:
-        """Names of the seeds that something alive needs: entries, Python functions."""
+        """Names of the seeds that something alive needs: entries, functions, traces."""
         functions = RuntimeFunctions(owned)
         called = [t for t in plan.extra.python_functions if functions.name(t)]
-        return called + registry.find_living(plan.extra, owned, functions)
+        held = traces.held(plan.extra, owned)
+        return called + held + registry.find_living(plan.extra, owned, functions)
 
     def take_back(self, plan: Plan, names: list[str]) -> None:
         """These stay: they are no seeds any more."""
@@ -67,8 +68,10 @@ class KerasTensorFlow:
             if name in extra.entries:
                 seed = extra.entries.pop(name)
                 extra.living_entries.append(seed)
-            else:
+            elif name in extra.python_functions:
                 seed = extra.python_functions.pop(name)
+            else:
+                seed = traces.take_back(extra, name)
             for starts in (plan.seeds, plan.groups[-1]):
                 starts[:] = [start for start in starts if start is not seed]
 
@@ -111,11 +114,8 @@ class KerasTensorFlow:
     def name_of(self, part: Any) -> str:
         return hollow.name_of(part)
 
-    def empty(self, plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
-        hollow.empty(plan, owned, message)
-
-    def empty_late(self, handle: Any) -> None:
-        hollow.empty_late(handle)
+    def empty(self, plan: Plan, message: Callable[[str], str]) -> None:
+        hollow.empty(plan, message)
 
     def add_orphans(self, plan: Plan, owned: Any) -> None:
         model.add_orphans(plan, owned)

@@ -6,7 +6,6 @@ own nothing, and a user may build the next model on the same inputs.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -29,18 +28,22 @@ def add_shells(plan: Plan, box: list[Any], sharing: Sharing) -> set[int]:
         if id(operation) not in known and not isinstance(operation, InputLayer):
             known.add(id(operation))
             plan.shells.append(operation)
-    optimizers = [o for o in _optimizers(box[0]) if id(o) not in sharing.optimizers]
+    optimizers = [o for o in _optimizers(box[0]) if not _stays(o, sharing)]
     plan.shells += optimizers
     return {id(optimizer) for optimizer in optimizers}
 
 
 def _optimizers(model: Any) -> list[Any]:
-    """The model's optimizer once it has variables of its own, and one within it."""
+    """The model's optimizer, and one within it."""
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is None or not optimizer.built:
+    if optimizer is None:
         return []
     inner = attribute(optimizer, "inner_optimizer")
     return [optimizer] if inner is None else [optimizer, inner]
+
+
+def _stays(optimizer: Any, sharing: Sharing) -> bool:
+    return id(optimizer) in sharing.optimizers or not optimizer.built
 
 
 def symbolic_tensors(plan: Plan, staying: set[int]) -> list[Any]:
@@ -69,9 +72,9 @@ def protected(plan: Plan, staying: set[int], sharing: Sharing) -> set[int]:
         if id(shell) in staying:
             variables.update(id(variable) for variable in own_variables(shell))
     for part in plan.parts:
-        if isinstance(part, Optimizer) and id(part) in sharing.optimizers:
-            variables.update(id(variable) for variable in part.variables)
-    found = variables | set(sharing.optimizers)
+        if isinstance(part, Optimizer) and _stays(part, sharing):
+            variables.update({id(part)}, map(id, part.variables))
+    found = set(variables)
     for part in plan.parts:
         if id(part) in variables and isinstance(part, Variable):
             found.update(id(handle) for handle in handles_of(part))
@@ -93,7 +96,7 @@ def name_of(part: Any) -> str:
     return f"{'optimizer' if isinstance(part, Optimizer) else kind} {part.name!r}"
 
 
-def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
+def empty(plan: Plan, message: Callable[[str], str]) -> None:
     """Frees the values of the plan's handles, and makes living functions that captured
     one refuse. Either all of it or nothing.
 
@@ -106,7 +109,7 @@ def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
             value = values.read(handle)
             done.append(lambda h=handle, v=value: values.assign(h, v))
             values.empty(handle)
-        for function in _capturing(plan.emptied, owned):
+        for function in _capturing(plan.emptied):
             inputs = function._captured_inputs
             done.append(lambda f=function, i=inputs: _set_inputs(f, i))
             _set_inputs(function, [_refusal(message(f"{_called(function)} needs it"))])
@@ -121,17 +124,8 @@ def empty(plan: Plan, owned: Any, message: Callable[[str], str]) -> None:
         ) from error
 
 
-def empty_late(handle: Any) -> None:
-    """Frees the value of a handle that should have died, if it has more than one."""
-    from tensorflow import errors
-
-    if values.can_be_empty(handle):
-        with contextlib.suppress(errors.OpError):  # the ledger then says that it is left
-            values.empty(handle)
-
-
-def _capturing(handles: list[Any], owned: Any) -> list[Any]:
-    """Functions that live on and would read one of these."""
+def _capturing(handles: list[Any]) -> list[Any]:
+    """Functions that would read one of these."""
     from tensorflow.python.eager.polymorphic_function.concrete_function import (
         ConcreteFunction,
     )
@@ -140,8 +134,7 @@ def _capturing(handles: list[Any], owned: Any) -> list[Any]:
     return [
         function
         for function in _core.instances((ConcreteFunction,))
-        if function not in owned
-        and any(id(outer) in ids for outer in captured(function.graph))
+        if any(id(outer) in ids for outer in captured(function.graph))
     ]
 
 

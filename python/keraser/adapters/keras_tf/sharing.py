@@ -38,6 +38,8 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
     `owned` is a walk that found what dies with the model: layers in it are no others,
     however they are tracked.
     """
+    from keras.random import SeedGenerator
+
     own = parts_of(box[0])
     found = Sharing()
     for other in _others(own, owned):
@@ -52,6 +54,10 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
         optimizer = attribute(other, "optimizer")
         if optimizer is not None:
             found.optimizers[id(optimizer)] = name
+    for generator in _core.instances((SeedGenerator,)):
+        state = attribute(generator, "state")
+        if state is not None and generator not in owned:
+            found.variables[id(state)] = "a seed generator"
     return found
 
 

@@ -36,6 +36,28 @@ def add_traces_of(plan: Plan, box: list[Any]) -> None:
                 plan.groups[-1].append(concrete)
 
 
+def held(extra: Any, owned: Any) -> list[str]:
+    """Those of the plan's traces that somebody beside the cache holds, by a token."""
+    return [
+        _token(concrete)
+        for _, _, _, concrete in extra.traces
+        if owned.outside(concrete) > 1
+    ]
+
+
+def take_back(extra: Any, token: str) -> Any:
+    """Forgets a trace, and returns its function."""
+    for trace in extra.traces:
+        if _token(trace[3]) == token:
+            extra.traces.remove(trace)
+            return trace[3]
+    return None
+
+
+def _token(concrete: Any) -> str:
+    return f"trace {id(concrete)}"
+
+
 def _is_keyed_by(function_type: Any, box: list[Any]) -> bool:
     pending = [p.type_constraint for p in function_type.parameters.values()]
     while pending:
