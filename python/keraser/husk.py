@@ -38,7 +38,7 @@ class ClearedModel:
     """The object that used to be a model, or a part of one, and was cleared.
 
     Any use raises `ClearedModelError`. Variables that were bound to the model are bound
-    to this afterwards. It is as small as an object can be and refers to nothing but text.
+    to this afterwards. It is as small as an object can be and refers to text alone.
     """
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -1,8 +1,8 @@
 """The ledger of one clear: what was owned before, and what is still alive after.
 
 Freed means seen to be gone: a tensor counts when the weak reference to its handle is
-dead or its value has been emptied, a Python object when it is no longer among those that
-the collector tracks.
+dead or its value has been emptied, a Python object when it is no longer among those
+that the collector tracks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Which parts of a held model become empty shells, and which stay for others.
 
-Whoever holds the model, a symbolic tensor, a list of variables, a function that captured
-them, the optimizer, or holds a layer only in passing, keeps a shell. Whoever tracks a
-layer or a variable (another model), or refers to a layer by itself, keeps it whole.
+Whoever holds the model, a symbolic tensor, a list of variables, a function that
+captured them, the optimizer, or holds a layer only in passing, keeps a shell. Whoever
+tracks a layer or a variable (another model), or refers to a layer by itself, keeps it
+whole.
 """
 
 from __future__ import annotations

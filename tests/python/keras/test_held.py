@@ -1,4 +1,4 @@
-"""held="keep" and held="raise": what others hold is kept, named, or a reason to refuse."""
+"""held="keep" and "raise": what others hold is kept, named, or a reason to refuse."""
 
 import threading
 

@@ -16,11 +16,11 @@ TRIALS = 3
 
 @pytest.fixture(scope="package")
 def zoo():
-    """zoo(recipe, arm) is what flatness.measure gives, measured once."""
+    """zoo(recipe, arm) is what flatness.measure gives, measured once, or once more."""
     processes, measured = {}, {}
 
-    def measure(name, arm):
-        if (name, arm) in measured:
+    def measure(name, arm, again=False):
+        if (name, arm) in measured and not again:
             return measured[name, arm]
         if arm not in processes:
             processes[arm] = Process(arm, "--freeze")

@@ -1,8 +1,8 @@
-"""Resident memory of a process that builds, trains and clears one fat model after another.
+"""Resident memory of a process that builds, trains and clears fat models.
 
 python resident.py [--units N] [--rounds N]. Each model is held by a list, a closure, a
-notebook's Out and a History. Prints a line of JSON: bytes of weights and slots, RSS after
-training and after the clear in each round. TensorFlow's settings are the default ones.
+notebook's Out and a History. Prints a line of JSON: bytes of weights and slots, RSS
+after training and after the clear in each round. TensorFlow's settings are its own.
 """
 
 import argparse

@@ -25,20 +25,30 @@ def growing(figures, recipe):
     }
 
 
+def heap_is_flat(zoo, recipe, arm):
+    """What fills up once in a process that has run many recipes, a table that doubles,
+    looks like growth in so few trials: growth is believed when it is seen again."""
+    limit = (RECIPES[recipe].heap_kib + FEW_TRIALS_KIB) * 1024
+    if zoo(recipe, arm)["heap"] <= limit:
+        return True
+    return zoo(recipe, arm, again=True)["heap"] <= limit
+
+
 @pytest.mark.parametrize("recipe", those(lambda facts: not facts.users_own))
 def test_clear_leaves_nothing_of_a_trial(zoo, recipe):
     figures = zoo(recipe, "clear")
 
     assert figures["receipt"]["cleared"], figures["receipt"]["kept"]
     assert not growing(figures, recipe)
-    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
+    assert heap_is_flat(zoo, recipe, "clear")
 
 
 @pytest.mark.parametrize("recipe", those(lambda facts: facts.users_own))
 def test_clear_names_what_the_users_own_code_keeps(zoo, recipe):
     receipt = zoo(recipe, "clear")["receipt"]
 
-    told = [f"{kept['what']} {kept['holders']}" for kept in receipt["kept"]]
+    held = receipt["kept"] + receipt["shells"]
+    told = [f"{one['what']} {one['holders']}" for one in held]
     told += receipt["limits"]
     assert re.search(RECIPES[recipe].users_own, "\n".join(told))
 
@@ -60,7 +70,7 @@ def test_guard_alone_keeps_nothing_of_a_dropped_model(zoo, recipe):
     figures = zoo(recipe, "guard")
 
     assert not growing(figures, recipe)
-    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
+    assert heap_is_flat(zoo, recipe, "guard")
 
 
 @pytest.mark.parametrize("recipe", ["fit_loop", "recompile"])
@@ -68,7 +78,7 @@ def test_clear_leaves_nothing_under_guard_either(zoo, recipe):
     figures = zoo(recipe, "guard+clear")
 
     assert not growing(figures, recipe)
-    assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib + FEW_TRIALS_KIB
+    assert heap_is_flat(zoo, recipe, "guard+clear")
 
 
 @pytest.mark.parametrize("recipe", ["fit_sgd", "custom_gradient_layer"])
