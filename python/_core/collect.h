@@ -14,8 +14,8 @@ void krs_collect_rejuvenate(PyObject *const *objects, size_t count);
 Py_ssize_t krs_collect_young(krs_state *state);
 
 /* Collects generation 0 once no other thread's collection is under way, for which it
- * lets the GIL go. Returns 0, or -1 with an exception set: RuntimeError when one goes on
- * for longer than any takes, so that it must be our own caller's. */
+ * lets the GIL go. Returns 0, or -1 with an exception set: RuntimeError when one goes
+ * on for longer than any takes, so that it must be our own caller's. */
 int krs_collect_in_turn(krs_state *state);
 
 #endif
