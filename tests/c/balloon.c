@@ -12,7 +12,7 @@
 
 /* ---- the kernel, which may fail ---- */
 
-static int failing_advice, failing_look;
+static int failing_advice, failing_look, all_is_resident;
 
 int __real_madvise(void *address, size_t length, int advice);
 int __wrap_madvise(void *address, size_t length, int advice);
@@ -26,7 +26,10 @@ int __wrap_madvise(void *address, size_t length, int advice) {
 
 int __wrap_mincore(void *address, size_t length, unsigned char *pages) {
     errno = EAGAIN;
-    return failing_look ? -1 : __real_mincore(address, length, pages);
+    const int result = failing_look ? -1 : __real_mincore(address, length, pages);
+    if (all_is_resident)
+        memset(pages, 1, (length + FAKE_PAGE - 1) / FAKE_PAGE);
+    return result;
 }
 
 static int start(void **state) {
@@ -218,6 +221,34 @@ static void a_pool_that_others_empty_at_any_moment_grows_once_at_most(void **sta
     }
 }
 
+/* The same but for the moments between our look at the map and our request. */
+static void take_all_but_overtake_nobody(void) {
+    if (!fake_is_allocating())
+        take_all_there_is();
+}
+
+static void a_pool_that_others_empty_between_our_calls_does_not_grow(void **state) {
+    (void)state;
+    for (unsigned call = 1; call < 30; call++) {
+        fake_start();
+        void *wall = fake_tensor(FAKE_MIB);
+        for (size_t i = 0; i < SIZES; i++)
+            fake_delete(fake_tensor(sizes[i]));
+        const size_t size = fake_pool_bytes();
+        taken_count = 0;
+        taken_from = call;
+        fake.meanwhile = take_all_but_overtake_nobody;
+        assert_int_equal(trimmed().grew, 0);
+        fake.meanwhile = NULL;
+        assert_int_equal(fake_pool_bytes(), size);
+        for (unsigned i = 0; i < taken_count; i++)
+            fake_delete(taken[i]);
+        fake_delete(wall);
+        fake_stop();
+        fake_start();
+    }
+}
+
 static void add_a_region(void) {
     if (fake_regions() == 1 && --taken_from == 0)
         taken[0] = fake_tensor(64 * FAKE_MIB);
@@ -340,6 +371,17 @@ static void a_system_that_says_no_is_an_error_and_leaves_no_tensor(void **state)
     }
 }
 
+static void a_sandbox_that_calls_all_resident_is_not_believed(void **state) {
+    (void)state;
+    fake_delete(fake_tensor(4 * FAKE_MIB));
+    all_is_resident = 1;
+    const krs_trim trim = trimmed();
+    all_is_resident = 0;
+    assert_int_equal(trim.refusal, KRS_REFUSAL_NONE);
+    assert_int_equal(trim.returned, 0);
+    assert_true(fake_idle() <= BETWEEN_PARTS); /* it was given back all the same */
+}
+
 /* ---- the table ---- */
 
 static krs_refusal probed(fake_faults faults, size_t *count) {
@@ -414,11 +456,13 @@ int main(void) {
         TEST(where_nothing_is_to_be_given_nothing_is_allocated),
         TEST(a_quarter_of_the_largest_is_free_for_others_at_every_moment),
         TEST(a_pool_that_others_empty_at_any_moment_grows_once_at_most),
+        TEST(a_pool_that_others_empty_between_our_calls_does_not_grow),
         TEST(a_pool_that_others_make_grow_is_left_alone),
         TEST(what_is_not_known_is_refused_and_not_touched),
         TEST(each_symbol_that_is_missing_is_named),
         TEST(a_tensor_that_cannot_be_had_later_only_ends_the_trim),
         TEST(a_system_that_says_no_is_an_error_and_leaves_no_tensor),
+        TEST(a_sandbox_that_calls_all_resident_is_not_believed),
         TEST(the_table_ends_with_the_check_that_fails),
         TEST(the_hash_of_a_type_is_tensorflows),
         TEST(nowhere_to_write_is_refused),

@@ -49,7 +49,7 @@ static struct {
     unsigned region_count, dumps, allocations;
     tensor tensors[TENSORS];
     uint8_t text[TEXT];
-    bool busy;
+    bool busy, allocating;
 } world;
 
 fake_faults fake;
@@ -228,7 +228,9 @@ static void *allocate_tensor(int type, const int64_t *dimensions, int count,
                              size_t bytes) {
     static uint8_t elsewhere[8 * FAKE_MIB];
     must(type == 4 && count == 1 && (size_t)dimensions[0] == bytes);
+    world.allocating = true;
     let_others_go_on();
+    world.allocating = false;
     world.allocations++;
     if (fake.fails > 0 && --fake.fails == 0)
         return NULL;
@@ -364,6 +366,10 @@ size_t fake_pool_bytes(void) {
 
 unsigned fake_regions(void) {
     return world.region_count;
+}
+
+bool fake_is_allocating(void) {
+    return world.allocating;
 }
 
 unsigned fake_dumps(void) {

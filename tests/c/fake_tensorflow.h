@@ -45,6 +45,8 @@ const uint8_t *fake_data(const void *tensor);
  * destroyed; tensors that the core asked for since fake_start(). */
 size_t fake_pool_bytes(void);
 unsigned fake_regions(void);
+bool fake_is_allocating(
+    void); /* to `meanwhile`: is it our request that it overtakes? */
 unsigned fake_tensors(void);
 unsigned fake_dumps(void);
 unsigned fake_allocations(void);

@@ -8,6 +8,7 @@ that no living body names it. Bodies never change, so each is read once.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 _NAMES = re.compile(rb"CustomGradient-\d+|pyfunc_\d+")
@@ -54,3 +55,16 @@ class RuntimeFunctions:
 
 def _text(name: Any) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def runtime_functions() -> Iterator[tuple[str, Any]]:
+    """Name and FunctionDef of each function that the runtime has."""
+    from tensorflow.python.eager import context
+    from tensorflow.python.framework import errors
+
+    eager = context.context_safe()
+    for name in () if eager is None else map(_text, eager.list_function_names()):
+        try:
+            yield name, eager.get_function_def(name)
+        except errors.NotFoundError:
+            continue  # another thread has dropped it since it was listed
