@@ -7,6 +7,7 @@ variable will use it again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,19 +33,21 @@ class Sharing:
     parent: str = ""
 
 
-def find_sharing(box: list[Any], owned: Any) -> Sharing:
+def find_sharing(
+    box: list[Any], owned: Any, own: set[int] | None = None
+) -> Sharing:
     """Looks at every living layer that is no part of the model in `box`.
 
     `owned` is a walk that found what dies with the model: layers in it are no others,
-    however they are tracked.
+    however they are tracked. `own` is id() of the parts; without it, of the layers.
     """
     from keras.random import SeedGenerator
 
-    own = parts_of(box[0])
+    own = own or parts_of(box[0])
     found = Sharing()
     for other in _others(own, owned):
         name = _name(other)
-        tracked = {id(layer) for layer in inner_layers(other)}
+        tracked = {id(thing) for thing in (*inner_layers(other), *_metrics(other))}
         if id(box[0]) in tracked:
             found.parent = found.parent or name
         found.layers.update(dict.fromkeys(tracked & own, name))
@@ -64,6 +67,26 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
 def parts_of(model: Any) -> set[int]:
     """id() of the model and of all layers in it."""
     return {id(model), *map(id, inner_layers(model))}
+
+
+def layers_and_metrics(model: Any) -> list[Any]:
+    """The model, its layers, what each Sequential wraps, and the metrics, each once."""
+    found: dict[int, Any] = {}
+    pending = [model]
+    while pending:
+        thing = pending.pop(0)
+        if id(thing) not in found:
+            found[id(thing)] = thing
+            pending += [*inner_layers(thing), *_metrics(thing)]
+    return list(found.values())
+
+
+def _metrics(thing: Any) -> list[Any]:
+    """The metrics of a model or layer, and those that a metric consists of."""
+    found = _listed(thing, "_metrics")
+    with contextlib.suppress(AttributeError, RuntimeError):  # not made to the end
+        found += getattr(thing, "metrics", None) or ()
+    return found
 
 
 def inner_layers(layer: Any) -> list[Any]:

@@ -4,7 +4,7 @@ A value is emptied by the operation that assigns, given an empty tensor and told
 compare shapes. That works whoever else holds the handle; what is read meanwhile keeps
 the old value until its step has ended. The empty tensor keeps all dimensions but the
 first: with all of them 0 an embedding returns an empty result in place of an error.
-Values of one element stay: an empty one in their place would broadcast and go unnoticed.
+Values of one element stay: an empty one in their place would broadcast, unnoticed.
 """
 
 from __future__ import annotations
