@@ -1,7 +1,9 @@
 """Models to be parked: one for each way in which a model keeps values."""
 
 import keras
+import keraser
 import numpy as np
+import pytest
 import tensorflow as tf
 from real_models import Careful
 
@@ -186,6 +188,44 @@ def traces(model):
 
 def fit(model, x, y):
     return model.fit(x, y, epochs=2, verbose=0, shuffle=False).history
+
+
+def set_back(model, before):
+    """Gives every variable the value that `values()` saw."""
+    for variable, (_, _, shape, content) in zip(variables(model), before, strict=True):
+        kind = np.asarray(variable.value).dtype
+        variable.assign(np.frombuffer(content, kind).reshape(shape))
+
+
+def check_round_trip(make, to):
+    """Parks between two times of training, and compares with training in one go."""
+    model, x, y = make()
+    fit(model, x, y)
+    before, prediction = values(model), model.predict(x, verbose=0)
+    history, after = fit(model, x, y), values(model)
+    set_back(model, before)
+    seen, kinds = traces(model), classes(model)
+
+    receipt = keraser.park(model, to=to)
+    assert receipt.kept == ()
+    assert receipt.variables == len(before)
+    with pytest.raises(keraser.ParkedModelError):
+        model.predict(x, verbose=0)
+    assert keraser.unpark(model) is model
+
+    assert values(model) == before
+    assert classes(model) == kinds
+    again = model.predict(x, verbose=0)
+    assert [a.tobytes() for a in _flat(again)] == [
+        a.tobytes() for a in _flat(prediction)
+    ]
+    assert fit(model, x, y) == history
+    assert values(model) == after
+    assert traces(model) == seen
+
+
+def _flat(outputs):
+    return outputs if isinstance(outputs, list) else [outputs]
 
 
 def parts(model):
