@@ -203,7 +203,7 @@ def test_a_file_that_reads_back_differently_is_not_trusted(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["read", "empty", "bar_functions"])
+@pytest.mark.parametrize("step", ["read_value", "empty_value", "bar_functions"])
 @pytest.mark.parametrize("to", [None, "a.npz"])
 def test_park_that_fails_half_way_takes_everything_back(
     state, tmp_path, monkeypatch, step, to
@@ -221,7 +221,7 @@ def test_unpark_that_fails_half_way_can_be_repeated(state, tmp_path, monkeypatch
     model, check = state
     for to in (None, tmp_path / "a.npz"):
         keraser.park(model, to=to)
-        _fail(monkeypatch, "write", at=5)
+        _fail(monkeypatch, "write_value", at=5)
         with pytest.raises(MemoryError):
             keraser.unpark(model)
         monkeypatch.undo()

@@ -33,9 +33,7 @@ class Sharing:
     parent: str = ""
 
 
-def find_sharing(
-    box: list[Any], owned: Any, own: set[int] | None = None
-) -> Sharing:
+def find_sharing(box: list[Any], owned: Any, own: set[int] | None = None) -> Sharing:
     """Looks at every living layer that is no part of the model in `box`.
 
     `owned` is a walk that found what dies with the model: layers in it are no others,

@@ -13,8 +13,8 @@ from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.sharing import (
     Sharing,
     find_sharing,
-    own_variables,
     layers_and_metrics,
+    own_variables,
 )
 from keraser.adapters.keras_tf.tensors import handle_bytes
 
