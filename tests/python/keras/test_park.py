@@ -13,7 +13,7 @@ import numpy as np
 import parkable
 import pytest
 import tensorflow as tf
-from keraser.adapters.keras_tf import values
+from keraser.adapters.keras_tf import KerasTensorFlow, values
 from parkable import layers
 from small_models import X, Y, trained
 
@@ -68,6 +68,17 @@ def test_memory_is_free_while_the_model_is_parked(tmp_path):
     keraser.park(model)
     assert before - in_use() >= size
     keraser.unpark(model)
+
+
+def test_what_comes_back_is_a_copy():
+    """TensorFlow would take an aligned array for its own, and train in it."""
+    buffer = np.zeros(64 * 64 + 16, "f4")
+    start = -buffer.ctypes.data % 64 // 4
+    array = buffer[start : start + 64 * 64].reshape(64, 64)
+    variable = keras.Variable(np.ones((64, 64)), dtype="float32")
+    KerasTensorFlow().write_value(variable.value.handle, array)
+    array += 7
+    assert not variable.numpy().any()
 
 
 def test_the_receipt_is_plain_data():
