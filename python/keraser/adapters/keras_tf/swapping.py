@@ -124,7 +124,7 @@ def write(handle: Any, array: Any) -> None:
         try:
             value = raw_ops.DeepCopy(x=array)
         except (errors.NotFoundError, errors.InvalidArgumentError):  # no such kernel
-            value = constant(array.copy())
+            value = constant(array)
         values.assign(handle, value)
 
 
