@@ -24,6 +24,7 @@ class Ticket:
         place: where the values are, in words.
         names: id() of a part -> what it is called.
         cleared: when the model was cleared after all, in words; "" before.
+        shared: what the model has in common with others, and will use again.
         record: what is needed to bring the model back; None when it was cleared.
     """
 
@@ -34,6 +35,7 @@ class Ticket:
         self.place = place
         self.names: dict[int, str] = {}
         self.cleared = ""
+        self.shared: list[Any] = []
         self.record: Any = None
 
     def error(self, thing: Any = None) -> ParkedModelError:

@@ -239,6 +239,7 @@ class _Record:
         self.barred: list[tuple[Witness, Any]] = []
         self.store: storage.Store | None = None
         ticket.record = self
+        ticket.shared = belongings.shared
         ticket.names = {
             id(part): name
             for part, name in zip(belongings.parts, belongings.part_names, strict=True)
@@ -319,4 +320,5 @@ class _Record:
         if self.store is not None:
             self.store.discard()
         self.values, self.parts, self.barred = [], [], []
+        self.ticket.shared = []
         self.store = self.ticket.record = None

@@ -97,6 +97,7 @@ class Belongings:
         part_names: how an error calls each part.
         inner: id() of the parts whose class may have a layout of its own.
         kept: (what, who uses it, bytes) of what is shared with something else.
+        shared: those objects.
         strange: names of the values that cannot be kept elsewhere.
         parent: what has the model itself as a layer, "" if nothing has.
     """
@@ -106,6 +107,7 @@ class Belongings:
     part_names: list[str] = field(default_factory=list)
     inner: set[int] = field(default_factory=set)
     kept: list[tuple[str, str, int]] = field(default_factory=list)
+    shared: list[Any] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     parent: str = ""
     known: set[int] = field(default_factory=set)

@@ -177,6 +177,25 @@ def test_what_is_shared_stays_and_is_named():
     assert parkable.values(one) == before
 
 
+@pytest.mark.parametrize("verb", [keraser.park, keraser.clear])
+def test_what_a_parked_model_shares_stays_when_the_other_goes_too(verb):
+    shared = layers.Dense(8, name="park_twice")
+    one, two = (
+        keras.Sequential([keras.Input((8,)), shared, layers.Dense(1)]) for _ in range(2)
+    )
+    prediction = one.predict(X, verbose=0)
+    keraser.park(one)
+    name = two.name
+    receipt = verb(two)
+    assert shared.kernel.numpy().shape == (8, 8)
+    keraser.unpark(one)
+    assert one.predict(X, verbose=0).tobytes() == prediction.tobytes()
+    assert receipt.model == name
+    if verb is keraser.park:
+        assert "layer 'park_twice'" in [k.what for k in receipt.kept]
+        keraser.unpark(two).predict(X, verbose=0)
+
+
 def test_a_shared_metric_and_optimizer_stay():
     metric = keras.metrics.MeanAbsoluteError(name="park_mae")
     one, two = trained(), trained()

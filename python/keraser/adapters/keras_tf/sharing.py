@@ -14,6 +14,7 @@ from typing import Any
 
 from keraser import _core
 from keraser.adapters.keras_tf.model import attribute, is_whole
+from keraser.parked import ParkedModel, ticket_of
 
 
 @dataclass
@@ -57,9 +58,22 @@ def find_sharing(box: list[Any], owned: Any, own: set[int] | None = None) -> Sha
             found.optimizers[id(optimizer)] = name
     for generator in _core.instances((SeedGenerator,)):
         state = attribute(generator, "state")
-        if state is not None and generator not in owned:
+        known = generator in owned or id(generator) in own
+        if state is not None and not known:
             found.variables[id(state)] = "a seed generator"
+    _add_parked(found, own)
     return found
+
+
+def _add_parked(found: Sharing, own: set[int]) -> None:
+    """A parked model shows nothing of itself, and will use what it shares again."""
+    for parked in _core.instances((ParkedModel,)):
+        ticket = ticket_of(parked)
+        name = f"parked model {ticket.model!r}"
+        users = {id(thing): name for thing in ticket.shared}
+        found.layers.update((i, users[i]) for i in users if i in own)
+        found.variables.update(users)
+        found.optimizers.update(users)
 
 
 def parts_of(model: Any) -> set[int]:

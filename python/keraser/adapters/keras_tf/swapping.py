@@ -22,7 +22,8 @@ from keraser.adapters.keras_tf.tensors import handle_bytes
 def find_belongings(box: list[Any], owned: Any) -> Belongings:
     """Lists what the model in `box` has for itself, and what it shares."""
     own = layers_and_metrics(box[0])
-    sharing = find_sharing(box, owned, {id(thing) for thing in own})
+    generators = [g for t in own for g in attribute(t, "_seed_generators") or ()]
+    sharing = find_sharing(box, owned, {id(thing) for thing in (*own, *generators)})
     found = Belongings(parent=sharing.parent)
     for thing in own:
         if id(thing) in sharing.layers:
@@ -33,6 +34,7 @@ def find_belongings(box: list[Any], owned: Any) -> Belongings:
     for optimizer in shared:
         user = sharing.optimizers[id(optimizer)]
         found.kept.append((f"optimizer {optimizer.name!r}", user, 0))
+        found.shared.append(optimizer)
         sharing.variables.update((id(v), user) for v in optimizer.variables)
         optimizers = []
     _add_parts(found, sharing, own, optimizers)
@@ -70,6 +72,7 @@ def _add_parts(
         name = f"{kind} {thing.name!r}"
         if id(thing) in sharing.layers:
             found.kept.append((name, sharing.layers[id(thing)], 0))
+            found.shared.append(thing)
             continue
         found.add_part(thing, name)
         for generator in attribute(thing, "_seed_generators") or ():
@@ -92,6 +95,7 @@ def _add_variable(
         kept = (name, sharing.variables[id(variable)], size)
         if kept not in found.kept:
             found.kept.append(kept)
+            found.shared.append(variable)
         return
     found.add_part(variable, name)
     inner = attribute(variable, "_value")
