@@ -2,6 +2,7 @@
 
     receipt = keraser.clear(model)   # this model and all it owns
     receipt = keraser.clear()        # whatever dead models left behind
+    keraser.park(model)              # its memory, until keraser.unpark(model)
     holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
     census = keraser.census()        # every living model, and what is left of dead ones
     keraser.top()                    # the biggest owners of the process
@@ -22,6 +23,7 @@ from keraser import _core
 from keraser.errors import (
     ClearedModelError,
     KeraserError,
+    ParkedModelError,
     StillHeldError,
     UnsupportedError,
 )
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from keraser.husk import ClearedModel
     from keraser.inventory import Census, ModelRow, OrphanRow, census
     from keraser.owners import Owner, Top, top
-    from keraser.receipt import Change, Kept, Receipt, Reset
+    from keraser.parked import ParkedModel
+    from keraser.parking import park, unpark
+    from keraser.receipt import Change, Kept, Parked, Receipt, Reset
     from keraser.trimming import PoolTrim, Trim, trim
 
 #: Public name -> module that has it.
@@ -61,8 +65,12 @@ _HOMES = {
     "Diagnosis": "diagnosis",
     "Finding": "diagnosis",
     "ClearedModel": "husk",
+    "ParkedModel": "parked",
+    "park": "parking",
+    "unpark": "parking",
     "Change": "receipt",
     "Kept": "receipt",
+    "Parked": "receipt",
     "Receipt": "receipt",
     "Reset": "receipt",
     "PoolTrim": "trimming",
@@ -90,6 +98,9 @@ __all__ = [
     "ModelRow",
     "OrphanRow",
     "Owner",
+    "Parked",
+    "ParkedModel",
+    "ParkedModelError",
     "PoolTrim",
     "Receipt",
     "Reset",
@@ -101,8 +112,10 @@ __all__ = [
     "clear",
     "doctor",
     "guard",
+    "park",
     "top",
     "trim",
+    "unpark",
     "why",
 ]
 

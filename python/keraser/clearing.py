@@ -20,6 +20,7 @@ from keraser.errors import StillHeldError, UnsupportedError
 from keraser.husk import ClearedModel, Facts, facts_of, make_husk
 from keraser.ledger import Ledger
 from keraser.naming import Naming, is_given
+from keraser.parked import ParkedModel
 from keraser.receipt import Change, Kept, Receipt, Reset
 from keraser.shells import Shells
 from keraser.survey import Survey
@@ -75,6 +76,10 @@ def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Rece
     """
     _check_mode(held)
     where = _caller()
+    if isinstance(model, ParkedModel):
+        from keraser.parking import forget_parked  # which needs this module
+
+        forget_parked(model, where)
     if isinstance(model, ClearedModel):
         return _nothing_left(model, held, where)
     adapter = find_adapter()

@@ -9,6 +9,11 @@ class ClearedModelError(KeraserError):
     """A cleared model was used. Says which, and when and where it was cleared."""
 
 
+class ParkedModelError(ClearedModelError):
+    """A parked model or a part of one was used. Says where it was parked, and where its
+    values are."""
+
+
 class StillHeldError(KeraserError):
     """Something still uses or holds the model, and the call was not to go on then.
 

@@ -132,15 +132,105 @@ class Receipt:
         return {**asdict(self), "trimmed": trimmed, "freed_bytes": self.freed_bytes}
 
     def __repr__(self) -> str:
-        return "\n".join(_lines(self))
+        return _block(_headline(self), _rows(self))
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
-            for name, text in _rows(self)
-        )
-        return f"<b>{html.escape(_headline(self))}</b><table>{rows}</table>"
+        return _html_block(_headline(self), _rows(self))
+
+
+@dataclass(frozen=True, repr=False)
+class Parked:
+    """What `keraser.park` did. Plain data: it refers to no model.
+
+    Attributes:
+        model: name of the model.
+        kind: its class.
+        where: file and line of the call.
+        when: local date and time.
+        to: the file that has the values, None for host memory.
+        bytes: freed bytes of tensors by kind: weights, optimizer, metrics. Values of
+            one element are kept as well, but not freed.
+        variables: how many values were kept.
+        functions: how many functions that captured a value were barred.
+        kept: what the model shares, which was left as it is, with who uses it.
+        rss: resident set, bytes.
+        seconds: how long the call took.
+    """
+
+    model: str
+    kind: str
+    where: str
+    when: str
+    to: str | None
+    bytes: dict[str, int]
+    variables: int
+    functions: int
+    kept: tuple[Kept, ...]
+    rss: Change
+    seconds: float
+
+    @property
+    def freed_bytes(self) -> int:
+        """All kinds together."""
+        return sum(self.bytes.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as dicts, lists, text and numbers, fit for JSON."""
+        return {**asdict(self), "freed_bytes": self.freed_bytes}
+
+    def __repr__(self) -> str:
+        return _block(self._headline(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return _html_block(self._headline(), self._rows())
+
+    def _headline(self) -> str:
+        size, took = format_bytes(self.freed_bytes), f"{self.seconds * 1e3:.1f} ms"
+        place = "host memory" if self.to is None else self.to
+        return f"{self.kind} {self.model!r} parked: {size} to {place} in {took}"
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("freed", _by_kind(self.bytes)),
+            ("values", f"{self.variables} kept, {self.functions} functions barred"),
+            ("RSS", _change(self.rss, format_bytes)),
+            *(("kept", f"{k.what}, used by {'; '.join(k.holders)}") for k in self.kept),
+            ("back by", "keraser.unpark(model)"),
+            ("called at", f"{self.where}, {self.when}"),
+        ]
+
+
+def _headline(receipt: Receipt) -> str:
+    if not receipt.cleared:
+        return f"{receipt.kind} {receipt.model!r} kept: others hold it"
+    took = f"{receipt.seconds * 1e3:.1f} ms"
+    freed = format_bytes(receipt.freed_bytes)
+    return f"{receipt.kind} {receipt.model!r} cleared: {freed} freed in {took}"
+
+
+def _block(headline: str, rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([headline, *(f"  {name:<{width}}  {text}" for name, text in rows)])
+
+
+def _html_block(headline: str, rows: list[tuple[str, str]]) -> str:
+    body = "".join(
+        f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+        for name, text in rows
+    )
+    return f"<b>{html.escape(headline)}</b><table>{body}</table>"
+
+
+def _rows(self) -> list[tuple[str, str]]:
+    return [
+        ("freed", _by_kind(self.bytes)),
+        ("values", f"{self.variables} kept, {self.functions} functions barred"),
+        ("RSS", _change(self.rss, format_bytes)),
+        *(("kept", f"{k.what}, used by {'; '.join(k.holders)}") for k in self.kept),
+        ("back by", "keraser.unpark(model)"),
+        ("called at", f"{self.where}, {self.when}"),
+    ]
 
 
 def _headline(receipt: Receipt) -> str:

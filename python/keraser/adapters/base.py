@@ -76,6 +76,56 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Value:
+    """A value in native memory: `size` bytes behind `handle`. Of some, a later use
+    would go unnoticed if they were emptied."""
+
+    name: str
+    kind: str
+    handle: Any
+    size: int
+    can_be_empty: bool
+
+
+@dataclass
+class Belongings:
+    """What parking one model would touch. Holds the objects.
+
+    Attributes:
+        values: each value once.
+        parts: the model, then the objects by which a user could ask for a value.
+        part_names: how an error calls each part.
+        inner: id() of the parts whose class may have a layout of its own.
+        kept: (what, who uses it, bytes) of what is shared with something else.
+        shared: those objects.
+        strange: names of the values that cannot be kept elsewhere.
+        parent: what has the model itself as a layer, "" if nothing has.
+    """
+
+    values: list[Value] = field(default_factory=list)
+    parts: list[Any] = field(default_factory=list)
+    part_names: list[str] = field(default_factory=list)
+    inner: set[int] = field(default_factory=set)
+    kept: list[tuple[str, str, int]] = field(default_factory=list)
+    shared: list[Any] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    parent: str = ""
+    known: set[int] = field(default_factory=set)
+
+    def add_part(self, part: Any, name: str, inner: bool = False) -> None:
+        """Adds a part once."""
+        if id(part) not in self.known:
+            self.known.add(id(part))
+            self.parts.append(part)
+            self.part_names.append(name)
+            if inner:
+                self.inner.add(id(part))
+
+    def knows(self, part: Any) -> bool:
+        return id(part) in self.known
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many of each the model owns, or how many are left."""
 
@@ -135,6 +185,14 @@ class Adapter(Protocol):
     def count_graphs_of(self, handles: set[int]) -> int: ...
     def name_handles(self) -> dict[int, str]: ...
     def findings(self) -> list[tuple[str, bool, str]]: ...
+    def belongings(self, box: list[Any], owned: Any) -> Belongings: ...
+    def read_value(self, handle: Any) -> Any: ...
+    def write_value(self, handle: Any, array: Any) -> None: ...
+    def empty_value(self, handle: Any) -> None: ...
+    def bar_functions(
+        self, handles: list[Any], refuse: Callable[[], Any]
+    ) -> list[tuple[Witness, Any]]: ...
+    def admit_functions(self, barred: list[tuple[Witness, Any]]) -> None: ...
     def guard_on(self) -> None: ...
     def guard_off(self) -> None: ...
     def guard_is_on(self) -> bool: ...

@@ -6,7 +6,7 @@
 layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
 `tensors` the memory of tensors · `holding` holders by name ·
 `sharing` what other models use too · `hollow` what of a held model becomes a shell,
-`values` how its memory goes ·
+`values` how its memory goes · `swapping` what parking touches ·
 `health` what doctor() says.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keraser.adapters.base import Plan
+from keraser.adapters.base import Belongings, Plan, Witness
 from keraser.adapters.keras_tf import (
     caches,
     guard,
@@ -27,6 +27,7 @@ from keraser.adapters.keras_tf import (
     registry,
     session,
     sharing,
+    swapping,
     tensors,
     traces,
     values,
@@ -187,6 +188,26 @@ class KerasTensorFlow:
 
     def findings(self) -> list[tuple[str, bool, str]]:
         return health.findings()
+
+    def belongings(self, box: list[Any], owned: Any) -> Belongings:
+        return swapping.find_belongings(box, owned)
+
+    def read_value(self, handle: Any) -> Any:
+        return swapping.read(handle)
+
+    def write_value(self, handle: Any, array: Any) -> None:
+        swapping.write(handle, array)
+
+    def empty_value(self, handle: Any) -> None:
+        values.empty(handle)
+
+    def bar_functions(
+        self, handles: list[Any], refuse: Callable[[], Any]
+    ) -> list[tuple[Witness, Any]]:
+        return swapping.bar_functions(handles, refuse)
+
+    def admit_functions(self, barred: list[tuple[Witness, Any]]) -> None:
+        swapping.admit_functions(barred)
 
     def guard_on(self) -> None:
         guard.turn_on()

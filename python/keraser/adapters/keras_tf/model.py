@@ -11,6 +11,7 @@ from typing import Any
 from keraser import _core
 from keraser.adapters.base import Plan, Witness
 from keraser.adapters.keras_tf.tensors import captured, handle_bytes
+from keraser.errors import ClearedModelError
 
 #: Functions that a trainer builds on first use, and that capture every weight.
 TRAINER_FUNCTIONS = ("train_function", "test_function", "predict_function")
@@ -230,14 +231,14 @@ def _graphs_below(function: Any) -> set[int]:
 
 def is_whole(model: Any) -> bool:
     """Whether a model can be asked for its name, layers and variables: not while
-    another thread is in its `__init__`."""
+    another thread is in its `__init__`, nor when a layer of it is parked."""
     try:
         return (
             bool(model.name)
             and all(layer.name for layer in model._flatten_layers())
             and model.variables is not None
         )
-    except (AttributeError, RuntimeError):
+    except (AttributeError, RuntimeError, ClearedModelError):
         return False
 
 

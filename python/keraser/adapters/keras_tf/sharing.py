@@ -7,12 +7,14 @@ variable will use it again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from keraser import _core
 from keraser.adapters.keras_tf.model import attribute, is_whole
+from keraser.parked import ParkedModel, ticket_of
 
 
 @dataclass
@@ -32,19 +34,19 @@ class Sharing:
     parent: str = ""
 
 
-def find_sharing(box: list[Any], owned: Any) -> Sharing:
+def find_sharing(box: list[Any], owned: Any, own: set[int] | None = None) -> Sharing:
     """Looks at every living layer that is no part of the model in `box`.
 
     `owned` is a walk that found what dies with the model: layers in it are no others,
-    however they are tracked.
+    however they are tracked. `own` is id() of the parts; without it, of the layers.
     """
     from keras.random import SeedGenerator
 
-    own = parts_of(box[0])
+    own = own or parts_of(box[0])
     found = Sharing()
     for other in _others(own, owned):
         name = _name(other)
-        tracked = {id(layer) for layer in inner_layers(other)}
+        tracked = {id(thing) for thing in (*inner_layers(other), *_metrics(other))}
         if id(box[0]) in tracked:
             found.parent = found.parent or name
         found.layers.update(dict.fromkeys(tracked & own, name))
@@ -56,14 +58,47 @@ def find_sharing(box: list[Any], owned: Any) -> Sharing:
             found.optimizers[id(optimizer)] = name
     for generator in _core.instances((SeedGenerator,)):
         state = attribute(generator, "state")
-        if state is not None and generator not in owned:
+        known = generator in owned or id(generator) in own
+        if state is not None and not known:
             found.variables[id(state)] = "a seed generator"
+    _add_parked(found, own)
     return found
+
+
+def _add_parked(found: Sharing, own: set[int]) -> None:
+    """A parked model shows nothing of itself, and will use what it shares again."""
+    for parked in _core.instances((ParkedModel,)):
+        ticket = ticket_of(parked)
+        name = f"parked model {ticket.model!r}"
+        users = {id(thing): name for thing in ticket.shared}
+        found.layers.update((i, users[i]) for i in users if i in own)
+        found.variables.update(users)
+        found.optimizers.update(users)
 
 
 def parts_of(model: Any) -> set[int]:
     """id() of the model and of all layers in it."""
     return {id(model), *map(id, inner_layers(model))}
+
+
+def layers_and_metrics(model: Any) -> list[Any]:
+    """The model, its layers, what each Sequential wraps, and the metrics, each once."""
+    found: dict[int, Any] = {}
+    pending = [model]
+    while pending:
+        thing = pending.pop(0)
+        if id(thing) not in found:
+            found[id(thing)] = thing
+            pending += [*inner_layers(thing), *_metrics(thing)]
+    return list(found.values())
+
+
+def _metrics(thing: Any) -> list[Any]:
+    """The metrics of a model or layer, and those that a metric consists of."""
+    found = _listed(thing, "_metrics")
+    with contextlib.suppress(AttributeError, RuntimeError):  # not made to the end
+        found += getattr(thing, "metrics", None) or ()
+    return found
 
 
 def inner_layers(layer: Any) -> list[Any]:
