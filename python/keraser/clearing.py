@@ -206,7 +206,7 @@ class _Call:
             shells.make_husks(plan, facts)
         plan.drop()
         ledger.release(owned)
-        resets += self.adapter.flush_caches()
+        resets += self.adapter.drop_executables(limits) + self.adapter.flush_caches()
         return self._receipt(plan.name, plan.kind, True, ledger, kept, resets, limits)
 
     def _hollow(self, survey: Survey) -> Receipt:

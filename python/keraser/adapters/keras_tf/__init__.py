@@ -18,6 +18,7 @@ from typing import Any
 from keraser.adapters.base import Belongings, Plan, Witness
 from keraser.adapters.keras_tf import (
     caches,
+    executables,
     guard,
     health,
     holding,
@@ -140,6 +141,16 @@ class KerasTensorFlow:
 
     def flush_caches(self) -> list[Reset]:
         return caches.flush()
+
+    def drop_executables(self, limits: list[str]) -> list[Reset]:
+        """After a model that XLA compiled. Says in `limits` why, if it cannot be."""
+        if model.XLA_LIMIT not in limits:
+            return []
+        reason = executables.why_not()
+        reset = None if reason else executables.drop_executables()
+        if reason:
+            limits.append(f"XLA's executables were not dropped: {reason}")
+        return [] if reset is None else [reset]
 
     def reset_session(self) -> list[Reset]:
         return session.reset_names()

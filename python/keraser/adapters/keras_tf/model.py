@@ -24,8 +24,8 @@ RECENT_OBJECTS_PER_VARIABLE = 1_000
 
 #: XLA's figure is that of the leak recipe fit_xla in tests/python/zoo.
 XLA_LIMIT = (
-    "XLA keeps the executables of jit-compiled functions until the process ends "
-    "(some MB a model); train with jit_compile=False, or in a process of its own"
+    "XLA keeps some MB of each jit-compiled model until the process ends, beside its "
+    "executables; train with jit_compile=False, or in a process of its own"
 )
 
 
