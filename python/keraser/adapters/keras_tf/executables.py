@@ -4,22 +4,17 @@ All executables of a device belong to one resource of TensorFlow, the device com
 which never forgets one: 0.5 MiB for a function of a few operations, more for a model.
 Destroying it frees them, and whoever needs one compiles it again. But it does not wait
 for functions that are running, which go on in code that is gone and crash. So it is
-done only where none can be running: no function of the runtime is one that XLA
-compiles, nothing runs without a Python thread that waits for it (asynchronous
-execution, iterators), no other thread is inside TensorFlow or Keras, and TensorFlow
-does not compile functions of its own choice.
-
-Threads are looked at last: from then until the operation has begun no other thread can
-run Python code. What remains is one that traces a new jitted function during the looks,
-is out of TensorFlow again at the last, and calls it within the microseconds in which
-the operation has begun and not ended. So this is for a process that is at rest.
+done only where none can be running: this is the only Python thread, nothing runs
+without one that waits for it (asynchronous execution, iterators), and TensorFlow does
+not compile functions of its own choice. To look whether another thread is inside
+TensorFlow does not suffice: one that was outside at the last look and then called a
+jitted function crashed. A notebook has threads of its own, and so keeps its executables.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import threading
 from typing import Any
 
 from keraser import _core
@@ -32,9 +27,6 @@ _TYPE = "N10tensorflow14DeviceCompilerIN3xla15LocalExecutableENS1_11LocalClientE
 _NAME = "xla_device_compiler"
 _DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
 
-#: Longer than the looks take (ms); what a busy thread may keep this one waiting.
-_NO_SWITCH_SECONDS = 0.2
-
 
 def drop_executables() -> Reset | None:
     """Frees what XLA has compiled for the CPU, unless something might be running it.
@@ -46,19 +38,9 @@ def drop_executables() -> Reset | None:
     if why_not() is not None:
         return None
     try:
-        handle = _handle()
-    except UnsupportedError:
+        _destroy(_handle())
+    except (UnsupportedError, errors.NotFoundError):
         return None
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_NO_SWITCH_SECONDS)
-    try:
-        if why_not() is not None:
-            return None
-        _destroy(handle)
-    except errors.NotFoundError:
-        return None
-    finally:
-        sys.setswitchinterval(interval)
     return Reset("XLA executables", None, "dropped; compiled again when used")
 
 
@@ -66,6 +48,8 @@ def why_not() -> str | None:
     """Why executables cannot be dropped now, None if they can."""
     from tensorflow.python.eager import context
 
+    if len(sys._current_frames()) > 1:
+        return "another Python thread is alive"
     eager = context.context_safe()
     if eager is None or eager._context_handle is None:
         return "TensorFlow has not run anything yet"
@@ -78,8 +62,6 @@ def why_not() -> str | None:
     jitted = [name for name, body in runtime_functions() if _is_jitted(body)]
     if jitted:
         return f"{len(jitted)} functions that XLA compiles are alive"
-    if _another_thread_inside():  # the last look: see above
-        return "another thread is inside TensorFlow or Keras"
     return None
 
 
@@ -91,18 +73,6 @@ def _living_iterators() -> bool:
 
 def _is_jitted(body: Any) -> bool:
     return body.attr["_XlaMustCompile"].b if "_XlaMustCompile" in body.attr else False
-
-
-def _another_thread_inside() -> bool:
-    ours = threading.get_ident()
-    for thread, frame in sys._current_frames().items():
-        inner = None if thread == ours else frame
-        while inner is not None:
-            module = str(inner.f_globals.get("__name__", ""))
-            if module.partition(".")[0] in ("tensorflow", "keras"):
-                return True
-            inner = inner.f_back
-    return False
 
 
 def _handle() -> Any:
