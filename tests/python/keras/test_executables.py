@@ -76,9 +76,9 @@ def test_a_jitted_model_keeps_them_until_it_is_cleared():
     right = model.predict(X, verbose=0)
     assert drop_executables() is None
     np.testing.assert_array_equal(model.predict(X, verbose=0), right)
-    keraser.clear(model)
-    gc.collect()
-    assert drop_executables() is not None
+    receipt = keraser.clear(model)
+    assert "XLA executables" in [reset.what for reset in receipt.resets]
+    assert drop_executables() is None  # nothing is left
 
 
 def test_a_function_that_is_not_jitted_keeps_nothing():

@@ -6,9 +6,10 @@ Destroying it frees them, and whoever needs one compiles it again. But it does n
 for functions that are running, which go on in code that is gone and crash. So it is
 done only where none can be running: this is the only Python thread, nothing runs
 without one that waits for it (asynchronous execution, iterators), and TensorFlow does
-not compile functions of its own choice. To look whether another thread is inside
-TensorFlow does not suffice: one that was outside at the last look and then called a
-jitted function crashed. A notebook has threads of its own, and so keeps its executables.
+not compile functions of its own choice. To look where other threads are does not
+suffice: with that, a process in which two of them made and called jitted functions all
+the time aborted within a minute. A notebook has threads of its own, and so keeps its
+executables.
 """
 
 from __future__ import annotations
