@@ -45,6 +45,21 @@ sanitized() { # arguments of python
         "$venv/bin/python" "$@"
 }
 
+# Everything, the tests of tests/python/keras and all others beside each other; or, given
+# arguments of pytest, what they say.
+python_test() {
+    if [ $# -gt 0 ]; then
+        "$venv/bin/python" -m pytest "$@"
+        return
+    fi
+    local others=$log/pytest-others.log status=0
+    "$venv/bin/python" -m pytest -p no:cacheprovider --ignore=tests/python/keras >"$others" 2>&1 &
+    "$venv/bin/python" -m pytest tests/python/keras || status=1
+    wait $! || status=1
+    cat "$others"
+    return $status
+}
+
 c_files() {
     find . \( -path './.?*' -o -path ./build \) -prune -o -name '*.[ch]' -print
 }

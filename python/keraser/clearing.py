@@ -20,7 +20,7 @@ from keraser.errors import StillHeldError, UnsupportedError
 from keraser.husk import ClearedModel, Facts, facts_of, make_husk
 from keraser.ledger import Ledger
 from keraser.naming import Naming, is_given
-from keraser.parked import ParkedModel
+from keraser.parked import ParkedModel, ticket_of
 from keraser.receipt import Change, Kept, Receipt, Reset
 from keraser.shells import Shells
 from keraser.survey import Survey
@@ -77,9 +77,7 @@ def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Rece
     _check_mode(held)
     where = _caller()
     if isinstance(model, ParkedModel):
-        from keraser.parking import forget_parked  # which needs this module
-
-        forget_parked(model, where)
+        return _clear_parked(model, held, where, trim)
     if isinstance(model, ClearedModel):
         return _nothing_left(model, held, where)
     adapter = find_adapter()
@@ -332,6 +330,26 @@ def _empty_receipt(model: str, kind: str, held: str, where: str) -> Receipt:
         rss=Change(rss, rss),
         heap=Change(heap, heap),
         pool=Change(None, None),
+    )
+
+
+def _clear_parked(model: ParkedModel, held: str, where: str, trim: bool) -> Receipt:
+    """What is left of a parked model is its values, and the guards of its parts."""
+    from keraser.parking import forget_parked  # which needs this module
+
+    started, rss, heap = time.perf_counter(), _core.process()["rss"], _heap_in_use()
+    name, kind = ticket_of(model).model, "ParkedModel"
+    freed, note = forget_parked(model, where)
+    trimmed = trim_pools() if trim else None
+    receipt = _empty_receipt(name, kind, held, where)
+    return dataclasses.replace(
+        receipt,
+        freed={**receipt.freed, **freed},
+        rss=Change(rss, receipt.rss.after),
+        heap=Change(heap, receipt.heap.after),
+        trimmed=trimmed,
+        limits=(note,),
+        seconds=time.perf_counter() - started,
     )
 
 

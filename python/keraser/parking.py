@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from keraser import _core, storage
-from keraser.adapters.base import Adapter, Belongings, Value, Witness, find_adapter
+from keraser.adapters.base import Adapter, Barred, Belongings, Value, find_adapter
 from keraser.clearing import _caller, _lock, _now
 from keraser.collector import await_collector
 from keraser.errors import (
@@ -138,17 +139,21 @@ def unpark(model: Any, *, file: str | os.PathLike[str] | None = None) -> Any:
         return ticket.record.unpark(file)
 
 
-def forget_parked(model: Any, where: str) -> None:
+def forget_parked(model: Any, where: str) -> tuple[dict[str, int], str]:
     """Clears a parked model: its values are dropped, and it is an empty `ClearedModel`.
 
     Parts that somebody holds go on refusing, and say that it was cleared.
+
+    Returns:
+        Bytes that were freed, by kind; what to say of the rest.
     """
     with _lock:
         ticket, when = ticket_of(model), _now()
-        if ticket.record is not None:
-            ticket.record.drop()
+        freed = {} if ticket.record is None else ticket.record.drop()
         ticket.cleared = f"at {where} ({when})"
         make_husk(model, Facts(f"model {ticket.model!r}", where, when))
+        stays = "" if freed else f"; its values stay there, in {ticket.place}"
+        return freed, f"parked at {ticket.where} ({ticket.when}){stays}"
 
 
 def _check_model(model: Any) -> Adapter:
@@ -236,7 +241,7 @@ class _Record:
         self.ticket = ticket
         inner = {k for k in map(type, belongings.parts) if not can_park(k)}
         self.parts = [(p, type(p)) for p in belongings.parts if type(p) not in inner]
-        self.barred: list[tuple[Witness, Any]] = []
+        self.barred: Barred = []
         self.store: storage.Store | None = None
         ticket.record = self
         ticket.shared = belongings.shared
@@ -287,9 +292,19 @@ class _Record:
         self._forget()
         return model
 
-    def drop(self) -> None:
-        """Lets go of everything but the notice that parts and functions give."""
+    def drop(self) -> dict[str, int]:
+        """Lets go of everything but the notice that parts and functions give.
+
+        Returns:
+            Bytes of host memory that this freed, by kind; nothing if a file has them.
+        """
+        freed: dict[str, int] = {}
+        if isinstance(self.store, storage.HostStore):
+            freed = dict.fromkeys(_KINDS, 0)
+            for value in self.values:
+                freed[value.kind] += value.size
         self._forget()
+        return freed
 
     def _guard(self) -> None:
         """The model first, so that nobody begins with it what would end within it."""
@@ -301,10 +316,10 @@ class _Record:
         handles = [value.handle for value in self.values]
         self.barred = self.adapter.bar_functions(handles, self._refuse_call())
 
-    def _refuse_call(self) -> Any:
+    def _refuse_call(self) -> Callable[[str], NoReturn]:
         ticket = self.ticket
 
-        def refuse() -> Any:
+        def refuse(_function: str) -> NoReturn:
             raise ticket.error()
 
         return refuse

@@ -222,31 +222,6 @@ def _html_block(headline: str, rows: list[tuple[str, str]]) -> str:
     return f"<b>{html.escape(headline)}</b><table>{body}</table>"
 
 
-def _rows(self) -> list[tuple[str, str]]:
-    return [
-        ("freed", _by_kind(self.bytes)),
-        ("values", f"{self.variables} kept, {self.functions} functions barred"),
-        ("RSS", _change(self.rss, format_bytes)),
-        *(("kept", f"{k.what}, used by {'; '.join(k.holders)}") for k in self.kept),
-        ("back by", "keraser.unpark(model)"),
-        ("called at", f"{self.where}, {self.when}"),
-    ]
-
-
-def _headline(receipt: Receipt) -> str:
-    if not receipt.cleared:
-        return f"{receipt.kind} {receipt.model!r} kept: others hold it"
-    took = f"{receipt.seconds * 1e3:.1f} ms"
-    freed = format_bytes(receipt.freed_bytes)
-    return f"{receipt.kind} {receipt.model!r} cleared: {freed} freed in {took}"
-
-
-def _lines(receipt: Receipt) -> list[str]:
-    rows = _rows(receipt)
-    width = max(len(name) for name, _ in rows)
-    return [_headline(receipt), *(f"  {name:<{width}}  {text}" for name, text in rows)]
-
-
 def _rows(receipt: Receipt) -> list[tuple[str, str]]:
     rows = [("freed", _by_kind(receipt.freed))]
     rows += [

@@ -6,7 +6,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from keraser import _core
 from keraser.errors import UnsupportedError
@@ -140,6 +140,10 @@ class Witness(weakref.ref):
     already, which may be among what is to die, and our having it would keep it."""
 
 
+#: Functions that refuse for a while, and what each calls first.
+Barred = list[tuple[Witness, Callable[[], NoReturn]]]
+
+
 class Adapter(Protocol):
     """A framework, seen from keraser. Every method may import it; none is called
     before the framework is loaded by the user."""
@@ -191,9 +195,9 @@ class Adapter(Protocol):
     def write_value(self, handle: Any, array: Any) -> None: ...
     def empty_value(self, handle: Any) -> None: ...
     def bar_functions(
-        self, handles: list[Any], refuse: Callable[[], Any]
-    ) -> list[tuple[Witness, Any]]: ...
-    def admit_functions(self, barred: list[tuple[Witness, Any]]) -> None: ...
+        self, handles: list[Any], refuse: Callable[[str], NoReturn]
+    ) -> Barred: ...
+    def admit_functions(self, barred: Barred) -> None: ...
     def guard_on(self) -> None: ...
     def guard_off(self) -> None: ...
     def guard_is_on(self) -> bool: ...

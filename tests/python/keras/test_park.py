@@ -236,8 +236,14 @@ def test_a_held_layer_brings_its_model_back():
 def test_a_parked_model_can_be_cleared():
     model = trained()
     kernel, dead = model.layers[0].kernel, weakref.ref(model.layers[1])
+    sizes = [
+        sum(variable.numpy().nbytes for variable in variables)
+        for variables in (model.variables, model.optimizer.variables)
+    ]
     keraser.park(model)
-    assert keraser.clear(model).cleared
+    receipt = keraser.clear(model)
+    assert receipt.cleared
+    assert [receipt.freed[kind] for kind in ("weights", "optimizer")] == sizes
     gc.collect()
     keraser.clear()
     assert isinstance(model, keraser.ClearedModel)
@@ -246,6 +252,29 @@ def test_a_parked_model_can_be_cleared():
         kernel.numpy()
     with pytest.raises(keraser.ClearedModelError):
         keraser.unpark(kernel)
+
+
+def test_clearing_leaves_the_file_of_a_parked_model(tmp_path):
+    model, file = trained(), tmp_path / "parked.npz"
+    keraser.park(model, to=file)
+    receipt = keraser.clear(model)
+    assert receipt.freed_bytes == 0
+    assert str(file) in receipt.limits[0]
+    assert file.exists()
+
+
+def test_a_function_of_two_models_answers_when_both_are_back():
+    one, other = trained(), trained()
+    both = tf.function(lambda x: one(x) + other(x))
+    tensor = tf.constant(X)
+    expected, name = both(tensor).numpy().tobytes(), other.name
+    keraser.park(one)
+    keraser.park(other)
+    keraser.unpark(one)
+    with pytest.raises(keraser.ParkedModelError, match=name):
+        both(tensor)
+    keraser.unpark(other)
+    assert both(tensor).numpy().tobytes() == expected
 
 
 def test_what_keraser_says_of_the_process_does_not_stumble_over_a_parked_model():

@@ -6,17 +6,19 @@
 layers keep · `caches` TensorFlow caches · `session` Keras state and user settings ·
 `tensors` the memory of tensors · `holding` holders by name ·
 `sharing` what other models use too · `hollow` what of a held model becomes a shell,
-`values` how its memory goes · `swapping` what parking touches ·
+`values` how its memory goes · `barring` the functions that captured them ·
+`swapping` what parking touches ·
 `health` what doctor() says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from keraser.adapters.base import Belongings, Plan, Witness
+from keraser.adapters.base import Barred, Belongings, Plan
 from keraser.adapters.keras_tf import (
+    barring,
     caches,
     executables,
     guard,
@@ -213,12 +215,12 @@ class KerasTensorFlow:
         values.empty(handle)
 
     def bar_functions(
-        self, handles: list[Any], refuse: Callable[[], Any]
-    ) -> list[tuple[Witness, Any]]:
-        return swapping.bar_functions(handles, refuse)
+        self, handles: list[Any], refuse: Callable[[str], NoReturn]
+    ) -> Barred:
+        return barring.bar_functions(handles, refuse)
 
-    def admit_functions(self, barred: list[tuple[Witness, Any]]) -> None:
-        swapping.admit_functions(barred)
+    def admit_functions(self, barred: Barred) -> None:
+        barring.admit_functions(barred)
 
     def guard_on(self) -> None:
         guard.turn_on()

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from keraser import _core
 from keraser.adapters.base import Plan
 from keraser.adapters.keras_tf import values
+from keraser.adapters.keras_tf.barring import admit_functions, bar_functions
 from keraser.adapters.keras_tf.model import attribute, handles_of
-from keraser.adapters.keras_tf.sharing import Sharing, inner_layers, own_variables
-from keraser.adapters.keras_tf.tensors import captured
+from keraser.adapters.keras_tf.sharing import (
+    Sharing,
+    inner_layers,
+    optimizers_of,
+    own_variables,
+)
 from keraser.errors import ClearedModelError, KeraserError
 
 
@@ -28,18 +32,9 @@ def add_shells(plan: Plan, box: list[Any], sharing: Sharing) -> set[int]:
         if id(operation) not in known and not isinstance(operation, InputLayer):
             known.add(id(operation))
             plan.shells.append(operation)
-    optimizers = [o for o in _optimizers(box[0]) if not _stays(o, sharing)]
+    optimizers = [o for o in optimizers_of(box[0]) if not _stays(o, sharing)]
     plan.shells += optimizers
     return {id(optimizer) for optimizer in optimizers}
-
-
-def _optimizers(model: Any) -> list[Any]:
-    """The model's optimizer, and one within it."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return []
-    inner = attribute(optimizer, "inner_optimizer")
-    return [optimizer] if inner is None else [optimizer, inner]
 
 
 def _stays(optimizer: Any, sharing: Sharing) -> bool:
@@ -103,16 +98,18 @@ def empty(plan: Plan, message: Callable[[str], str]) -> None:
     Raises:
         KeraserError: TensorFlow could not; everything is as it was.
     """
+
+    def refuse(function: str) -> NoReturn:
+        raise ClearedModelError(message(f"{function} needs it"))
+
     done: list[Callable[[], None]] = []
     try:
         for handle in filter(values.can_be_empty, plan.emptied):
             value = values.read(handle)
             done.append(lambda h=handle, v=value: values.assign(h, v))
             values.empty(handle)
-        for function in _capturing(plan.emptied):
-            inputs = function._captured_inputs
-            done.append(lambda f=function, i=inputs: _set_inputs(f, i))
-            _set_inputs(function, [_refusal(message(f"{_called(function)} needs it"))])
+        barred = bar_functions(plan.emptied, refuse)
+        done.append(lambda: admit_functions(barred))
     except BaseException as error:
         for undo in reversed(done):
             undo()
@@ -122,34 +119,3 @@ def empty(plan: Plan, message: Callable[[str], str]) -> None:
             f"the memory of {plan.kind} {plan.name!r} could not be freed "
             f"(nothing was changed): {error}"
         ) from error
-
-
-def _capturing(handles: list[Any]) -> list[Any]:
-    """Functions that would read one of these."""
-    from tensorflow.python.eager.polymorphic_function.concrete_function import (
-        ConcreteFunction,
-    )
-
-    ids = {id(handle) for handle in handles}
-    return [
-        function
-        for function in _core.instances((ConcreteFunction,))
-        if any(id(outer) in ids for outer in captured(function.graph))
-    ]
-
-
-def _called(function: Any) -> str:
-    return f"tf.function {function.graph.name!r}"
-
-
-def _set_inputs(function: Any, inputs: list[Any]) -> None:
-    function._captured_inputs = inputs
-
-
-def _refusal(text: str) -> Callable[[], NoReturn]:
-    """TensorFlow calls what is callable among captured inputs, at each call."""
-
-    def refuse() -> NoReturn:
-        raise ClearedModelError(text)
-
-    return refuse

@@ -81,6 +81,16 @@ def parts_of(model: Any) -> set[int]:
     return {id(model), *map(id, inner_layers(model))}
 
 
+def optimizers_of(model: Any) -> list[Any]:
+    """The optimizer, and those that it wraps."""
+    found: list[Any] = []
+    optimizer = attribute(model, "optimizer")
+    while optimizer is not None and optimizer not in found:
+        found.append(optimizer)
+        optimizer = attribute(optimizer, "inner_optimizer")
+    return found
+
+
 def layers_and_metrics(model: Any) -> list[Any]:
     """The model, its layers, what each Sequential wraps, and the metrics, each once."""
     found: dict[int, Any] = {}

@@ -1,19 +1,17 @@
-"""What parking a model touches: its values, what is guarded meanwhile, and the
-functions that captured a handle and would go on without asking anybody."""
+"""What parking a model touches: its values, and what is guarded meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from keraser import _core
-from keraser.adapters.base import Belongings, Value, Witness
+from keraser.adapters.base import Belongings, Value
 from keraser.adapters.keras_tf import values
 from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.sharing import (
     Sharing,
     find_sharing,
     layers_and_metrics,
+    optimizers_of,
     own_variables,
 )
 from keraser.adapters.keras_tf.tensors import handle_bytes
@@ -29,7 +27,7 @@ def find_belongings(box: list[Any], owned: Any) -> Belongings:
         if id(thing) in sharing.layers:
             for variable in own_variables(thing):
                 sharing.variables.setdefault(id(variable), sharing.layers[id(thing)])
-    optimizers = _optimizers(box[0])
+    optimizers = optimizers_of(box[0])
     shared = [o for o in optimizers if id(o) in sharing.optimizers]
     for optimizer in shared:
         user = sharing.optimizers[id(optimizer)]
@@ -45,16 +43,6 @@ def find_belongings(box: list[Any], owned: Any) -> Belongings:
     ):
         for variable in variables:
             _add_variable(found, sharing, variable, kind)
-    return found
-
-
-def _optimizers(model: Any) -> list[Any]:
-    """The optimizer, and those that it wraps."""
-    found: list[Any] = []
-    optimizer = attribute(model, "optimizer")
-    while optimizer is not None and optimizer not in found:
-        found.append(optimizer)
-        optimizer = attribute(optimizer, "inner_optimizer")
     return found
 
 
@@ -130,30 +118,3 @@ def write(handle: Any, array: Any) -> None:
         except (errors.NotFoundError, errors.InvalidArgumentError):  # no such kernel
             value = constant(array)
         values.assign(handle, value)
-
-
-def bar_functions(
-    handles: list[Any], refuse: Callable[[], Any]
-) -> list[tuple[Witness, Any]]:
-    """Lets every function that captured one of these handles call `refuse` instead:
-    TensorFlow calls what it finds callable among the captures, at each call."""
-    from tensorflow.python.eager.polymorphic_function.concrete_function import (
-        ConcreteFunction,
-    )
-
-    ids = {id(handle) for handle in handles}
-    barred = []
-    for function in _core.instances((ConcreteFunction,)):
-        captured = attribute(function, "_captured_inputs")
-        if captured and any(id(one) in ids for one in captured):
-            barred.append((Witness(function), captured))
-            function._captured_inputs = [refuse]
-    return barred
-
-
-def admit_functions(barred: list[tuple[Witness, Any]]) -> None:
-    """Takes `bar_functions` back."""
-    for witness, captured in barred:
-        function = witness()
-        if function is not None:
-            function._captured_inputs = captured
