@@ -45,6 +45,22 @@ typedef enum {
 /* A short English text for `status`; never NULL, static storage. */
 const char *krs_status_text(krs_status status);
 
+/* ---- copying ------------------------------------------------------------ */
+
+/* `size` bytes from `from` to `to`, which do not overlap. */
+typedef struct {
+    void *to;
+    const void *from;
+    size_t size;
+} krs_copy_job;
+
+/* Copies all jobs, on `threads` threads with the caller's own (0: one for each CPU that
+ * it may run on), but on no more than 8, nor than one for each 4 MiB. Where a thread
+ * cannot be made the caller does its share, so nothing is ever half done. KRS_INVALID,
+ * and nothing is copied, for a NULL address of a size above 0 and for sizes that add up
+ * to more than SIZE_MAX. */
+krs_status krs_copy(const krs_copy_job *jobs, size_t count, unsigned threads);
+
 /* ---- heap: objects and references as a directed graph -------------------- */
 
 /* Nodes are objects, named by their address; edges are references, one edge for

@@ -72,6 +72,12 @@ PyDoc_STRVAR(
     "dicts, one a pool: what it is called, why it was refused or None, and\n"
     "resident bytes before and after. Releases the GIL.");
 PyDoc_STRVAR(
+    copy_doc,
+    "copy($module, pairs, *, into_readonly=False, threads=0)\n--\n\n"
+    "Copies buffers: a list of tuples (to, from) of equal sizes, all C-contiguous.\n"
+    "With into_readonly the caller vouches that nobody else knows the targets.\n"
+    "Releases the GIL; returns the number of bytes. After an error nothing is copied.");
+PyDoc_STRVAR(
     capabilities_doc,
     "capabilities($module, /)\n--\n\n"
     "What was found and verified of the TensorFlow in this process: tuples of\n"
@@ -107,6 +113,8 @@ static PyMethodDef methods[] = {
     {"words", krs_py_words, METH_O, words_doc},
     {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
     {"trim", krs_py_trim, METH_NOARGS, trim_doc},
+    {"copy", (PyCFunction)(void (*)(void))krs_py_copy, METH_VARARGS | METH_KEYWORDS,
+     copy_doc},
     {"capabilities", krs_py_capabilities, METH_NOARGS, capabilities_doc},
     {"tensorflow_hash", krs_py_tensorflow_hash, METH_O, tensorflow_hash_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},

@@ -3,6 +3,7 @@
     receipt = keraser.clear(model)   # this model and all it owns
     receipt = keraser.clear()        # whatever dead models left behind
     keraser.park(model)              # its memory, until keraser.unpark(model)
+    before = keraser.snapshot(model) # before.restore() goes back there, in place
     holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
     census = keraser.census()        # every living model, and what is left of dead ones
     keraser.top()                    # the biggest owners of the process
@@ -30,6 +31,7 @@ from keraser.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
+    from keraser.changes import ChangedValue, SnapshotDiff
     from keraser.clearing import clear
     from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
+    from keraser.snapshots import Snapshot, snapshot
     from keraser.trimming import PoolTrim, Trim, trim
 
 #: Public name -> module that has it.
@@ -73,6 +76,10 @@ _HOMES = {
     "Parked": "receipt",
     "Receipt": "receipt",
     "Reset": "receipt",
+    "ChangedValue": "changes",
+    "SnapshotDiff": "changes",
+    "Snapshot": "snapshots",
+    "snapshot": "snapshots",
     "PoolTrim": "trimming",
     "Trim": "trimming",
     "trim": "trimming",
@@ -85,6 +92,7 @@ __all__ = [
     "Census",
     "CensusDiff",
     "Change",
+    "ChangedValue",
     "ClearedModel",
     "ClearedModelError",
     "Cut",
@@ -104,6 +112,8 @@ __all__ = [
     "PoolTrim",
     "Receipt",
     "Reset",
+    "Snapshot",
+    "SnapshotDiff",
     "StillHeldError",
     "Top",
     "Trim",
@@ -113,6 +123,7 @@ __all__ = [
     "doctor",
     "guard",
     "park",
+    "snapshot",
     "top",
     "trim",
     "unpark",

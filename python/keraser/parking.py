@@ -13,19 +13,19 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from keraser import _core, storage
-from keraser.adapters.base import Adapter, Barred, Belongings, Value, find_adapter
+from keraser.adapters.base import Adapter, Barred, Belongings, Value
 from keraser.clearing import _caller, _lock, _now
 from keraser.collector import await_collector
 from keraser.errors import (
-    ClearedModelError,
     KeraserError,
     StillHeldError,
     UnsupportedError,
 )
-from keraser.husk import ClearedModel, Facts, facts_of, make_husk
+from keraser.husk import Facts, make_husk
 from keraser.parked import KEY, ParkedModel, ParkedPart, Ticket, can_park, ticket_of
 from keraser.receipt import Change, Kept, Parked
 from keraser.survey import Survey
+from keraser.usable import check_model
 
 #: What a parked model gives back, in the order of a receipt.
 _KINDS = ("weights", "optimizer", "metrics")
@@ -75,7 +75,7 @@ def park(
     """
     started, where = time.perf_counter(), _caller()
     with _lock:
-        adapter = _check_model(model)
+        adapter = check_model(model, "park()")
         path = storage.check_target(to, overwrite)
         await_collector("park()")
         box = [model]
@@ -128,7 +128,7 @@ def unpark(model: Any, *, file: str | os.PathLike[str] | None = None) -> Any:
     """
     with _lock:
         if not isinstance(model, ParkedPart):
-            _check_model(model)
+            check_model(model, "unpark()")
             raise KeraserError(
                 f"model {model.name!r} is not parked; keraser.park(model) parks it"
             )
@@ -154,17 +154,6 @@ def forget_parked(model: Any, where: str) -> tuple[dict[str, int], str]:
         make_husk(model, Facts(f"model {ticket.model!r}", where, when))
         stays = "" if freed else f"; its values stay there, in {ticket.place}"
         return freed, f"parked at {ticket.where} ({ticket.when}){stays}"
-
-
-def _check_model(model: Any) -> Adapter:
-    if isinstance(model, ParkedPart):
-        raise ticket_of(model).error(model)
-    if isinstance(model, ClearedModel):
-        raise ClearedModelError(facts_of(model).message("cannot be parked"))
-    adapter = find_adapter()
-    if adapter is None or not adapter.is_model(model):
-        raise TypeError(f"park() takes a keras.Model, not {type(model).__name__}")
-    return adapter
 
 
 def _refuse_while_running(adapter: Adapter, box: list[Any]) -> None:

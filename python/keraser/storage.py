@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import secrets
 import weakref
@@ -17,11 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keraser.errors import KeraserError, UnsupportedError
-
-#: What the writers of the two formats take for themselves.
-RESERVED = ("file", "allow_pickle", "__dtypes__", "__metadata__")
-SUFFIXES = (".safetensors", ".npz")
+from keraser import array_files
+from keraser.errors import KeraserError
 
 
 @dataclass(frozen=True)
@@ -76,8 +72,8 @@ class FileStore:
         """
         path = self.path if file is None else os.fspath(file)
         try:
-            arrays = _read(path, self._suffix(), self._entries)
-            wrong = _differences(self._entries, arrays)
+            arrays = read(path, self._suffix(), self._entries)
+            wrong = find_difference(self._entries, arrays)
         except MemoryError:
             raise
         except Exception as error:
@@ -120,13 +116,7 @@ def check_target(to: str | os.PathLike[str] | None, overwrite: bool) -> str | No
     if to is None:
         return None
     path = os.path.realpath(os.fspath(to))
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in SUFFIXES:
-        raise ValueError(
-            f"values are parked in a .safetensors or .npz file, not in {to!r}"
-        )
-    if suffix == ".safetensors":
-        _safetensors()
+    array_files.check_suffix(path)
     if any(store.path == path for store in _in_use):
         raise KeraserError(
             f"{path!r} has the values of another parked model; give another name"
@@ -155,17 +145,40 @@ def keep(
     """
     if path is None:
         return HostStore(arrays)
-    entries = [
+    entries = describe(names, arrays)
+    put(path, entries, arrays, overwrite)
+    return FileStore(path, entries)
+
+
+def describe(names: Sequence[str], arrays: Sequence[Any]) -> list[Entry]:
+    """What a file of these arrays has to contain."""
+    return [
         Entry(name, array.dtype, array.shape, digest(array))
         for name, array in zip(unique(names), arrays, strict=True)
     ]
+
+
+def put(
+    path: str,
+    entries: list[Entry],
+    arrays: Sequence[Any],
+    overwrite: bool,
+    note: str | None = None,
+) -> None:
+    """Writes arrays beside `path`, reads them back, and gives the file its name.
+
+    Raises:
+        OSError: the file cannot be written; what there was before is as it was.
+        KeraserError: what was read back differs.
+    """
     directory, base = os.path.split(path)
+    suffix = os.path.splitext(path)[1].lower()
     draft = os.path.join(directory, f".{base}.{secrets.token_hex(4)}.tmp")
+    named = {e.name: array for e, array in zip(entries, arrays, strict=True)}
     try:
-        _write(draft, os.path.splitext(path)[1].lower(), entries, arrays)
+        array_files.write(draft, suffix, named, note)
         _sync(draft)
-        wrong = _differences(entries, _read(draft, os.path.splitext(path)[1], entries))
-        if wrong:
+        if wrong := find_difference(entries, read(draft, suffix, entries)):
             raise KeraserError(f"{path!r} was not written right: {wrong} reads back")
         check_target(path, overwrite)  # somebody else may have been faster
         os.replace(draft, path)
@@ -174,7 +187,19 @@ def keep(
         with contextlib.suppress(OSError):
             os.unlink(draft)
         raise
-    return FileStore(path, entries)
+
+
+def read(path: str, suffix: str, entries: list[Entry]) -> list[Any]:
+    """The arrays of a file that has these and no others.
+
+    Raises whatever the reader raises, and ValueError where a name is missing.
+    """
+    named = array_files.read(path, suffix, {e.name: e.dtype for e in entries})
+    if missing := [e.name for e in entries if e.name not in named]:
+        raise ValueError(f"it has no {missing[0]!r}")
+    if len(named) > len(entries):
+        raise ValueError("it has other values, too")
+    return [named[entry.name] for entry in entries]
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -183,7 +208,7 @@ def unique(names: Sequence[str]) -> list[str]:
     >>> unique(["a", "b", "a"])
     ['a', 'b', 'a#2']
     """
-    taken, found = set(RESERVED), []
+    taken, found = set(array_files.RESERVED), []
     for name in names:
         key, count = name, 1
         while key in taken:
@@ -196,20 +221,10 @@ def unique(names: Sequence[str]) -> list[str]:
 
 def digest(array: Any) -> bytes:
     """Of the bytes of an array."""
-    return hashlib.blake2b(_bits(array.reshape(-1), 1).data, digest_size=16).digest()
+    return hashlib.blake2b(array.reshape(-1).view("u1").data, digest_size=16).digest()
 
 
-def _bits(array: Any, size: int) -> Any:
-    """The same bytes as unsigned numbers of so many bytes."""
-    return array.view(f"u{size}")
-
-
-def _is_native(dtype: Any) -> bool:
-    """Whether numpy itself knows the type; bfloat16 comes from elsewhere."""
-    return bool(dtype.isbuiltin == 1)
-
-
-def _differences(entries: list[Entry], arrays: list[Any]) -> str:
+def find_difference(entries: list[Entry], arrays: list[Any]) -> str:
     """The first array that is not as its entry says, "" if all are."""
     for entry, array in zip(entries, arrays, strict=True):
         same = array.dtype == entry.dtype and array.shape == entry.shape
@@ -225,93 +240,3 @@ def _sync(path: str) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-# ---- the two formats ----------------------------------------------------------------
-
-
-def _write(path: str, suffix: str, entries: list[Entry], arrays: Sequence[Any]) -> None:
-    named = {e.name: array for e, array in zip(entries, arrays, strict=True)}
-    if suffix == ".npz":
-        _write_npz(path, named)
-    else:
-        _safetensors().numpy.save_file(named, path)
-
-
-def _write_npz(path: str, named: dict[str, Any]) -> None:
-    """Types that numpy does not know go as bits, and `__dtypes__` says which."""
-    import numpy
-
-    foreign = {n: a.dtype.name for n, a in named.items() if not _is_native(a.dtype)}
-    stored = {
-        name: _bits(array, array.dtype.itemsize) if name in foreign else array
-        for name, array in named.items()
-    }
-    if foreign:
-        stored["__dtypes__"] = numpy.array(json.dumps(foreign))
-    with open(path, "xb") as file:
-        numpy.savez(file, **stored)
-
-
-def _read(path: str, suffix: str, entries: list[Entry]) -> list[Any]:
-    """Raises whatever the reader raises, and KeyError where a name is missing."""
-    named = _read_npz(path) if suffix == ".npz" else _read_safetensors(path, entries)
-    if missing := [e.name for e in entries if e.name not in named]:
-        raise ValueError(f"it has no {missing[0]!r}")
-    if len(named) > len(entries):
-        raise ValueError("it has other values, too")
-    return [_typed(named[entry.name], entry) for entry in entries]
-
-
-def _typed(array: Any, entry: Entry) -> Any:
-    """Bits get back the type they had."""
-    if _is_native(entry.dtype) or array.dtype == entry.dtype:
-        return array
-    if array.dtype != f"u{entry.dtype.itemsize}":
-        return array
-    return array.view(entry.dtype)
-
-
-def _read_npz(path: str) -> dict[str, Any]:
-    import numpy
-
-    with numpy.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files if name != "__dtypes__"}
-
-
-def _read_safetensors(path: str, entries: list[Entry]) -> dict[str, Any]:
-    import numpy
-
-    types = {entry.name: entry.dtype for entry in entries}
-    named = {}
-    with open(path, "rb") as file:
-        content = _safetensors().deserialize(file.read())
-    for name, tensor in content:
-        code = tensor["dtype"]
-        dtype = types.get(name, numpy.dtype("u1"))
-        if _code(dtype) != code:
-            raise ValueError(f"{name!r} is {code}, not {_code(dtype)}")
-        named[name] = numpy.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
-    return named
-
-
-def _code(dtype: Any) -> str:
-    """What safetensors calls a type: F32, BF16, U8, F8_E4M3."""
-    name = dtype.name
-    if name.startswith("float8_"):
-        return "F8_" + name.removeprefix("float8_").removesuffix("fn").upper()
-    for word, letter in (("bfloat", "BF"), ("float", "F"), ("uint", "U"), ("int", "I")):
-        name = name.replace(word, letter)
-    return str(name.replace("complex", "C").upper())
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError as error:
-        raise UnsupportedError(
-            "a .safetensors file needs the package safetensors: pip install "
-            '"keraser[safetensors]", or park to a .npz file'
-        ) from error
-    return safetensors

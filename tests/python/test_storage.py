@@ -9,7 +9,7 @@ import keraser
 import ml_dtypes
 import numpy as np
 import pytest
-from keraser import storage
+from keraser import array_files, storage
 
 #: Bits that arithmetic would change: of each sign, quiet and signalling NaN.
 PATTERN = np.arange(256, dtype="u1").repeat(2)
@@ -61,7 +61,7 @@ def test_every_type_comes_back_from_host_memory():
 
 def test_names_are_unique_and_leave_the_writers_theirs(path):
     wanted = ["file", "a", "a", "__metadata__", "__dtypes__", "allow_pickle", "a#2"]
-    assert len({*storage.unique(wanted), *storage.RESERVED}) == 11
+    assert len({*storage.unique(wanted), *array_files.RESERVED}) == 12
     store = storage.keep(wanted, [np.array(i) for i in range(7)], path, False)
     assert [int(a) for a in store.load()] == list(range(7))
 

@@ -11,7 +11,7 @@ import numpy as np
 import parkable
 import pytest
 import tensorflow as tf
-from keraser import storage
+from keraser import array_files, storage
 from keraser.adapters.keras_tf import KerasTensorFlow, values
 from parkable import layers
 from small_models import X, Y, build, trained
@@ -191,12 +191,13 @@ def test_a_file_that_reads_back_differently_is_not_trusted(
     state, tmp_path, monkeypatch
 ):
     model, check = state
-    write = storage._write
+    write = array_files.write
 
-    def bad_disk(path, suffix, entries, arrays):
-        write(path, suffix, entries, [np.array(a) + a.dtype.type(1) for a in arrays])
+    def bad_disk(path, suffix, named, note):
+        wrong = {name: np.array(a) + a.dtype.type(1) for name, a in named.items()}
+        write(path, suffix, wrong, note)
 
-    monkeypatch.setattr(storage, "_write", bad_disk)
+    monkeypatch.setattr(array_files, "write", bad_disk)
     with pytest.raises(keraser.KeraserError, match="not written right"):
         keraser.park(model, to=tmp_path / "a.npz")
     check()

@@ -7,7 +7,8 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 `tensors` the memory of tensors · `holding` holders by name ·
 `sharing` what other models use too · `hollow` what of a held model becomes a shell,
 `values` how its memory goes · `barring` the functions that captured them ·
-`swapping` what parking touches ·
+`swapping` what parking touches · `states` what training changes, `batches` many
+values at once · `renewing` what they were before it ·
 `health` what doctor() says.
 """
 
@@ -16,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from keraser.adapters.base import Barred, Belongings, Plan
+from keraser.adapters.base import Barred, Belongings, Plan, State
 from keraser.adapters.keras_tf import (
     barring,
+    batches,
     caches,
     executables,
     guard,
@@ -28,8 +30,10 @@ from keraser.adapters.keras_tf import (
     model,
     nodes,
     registry,
+    renewing,
     session,
     sharing,
+    states,
     swapping,
     tensors,
     traces,
@@ -221,6 +225,42 @@ class KerasTensorFlow:
 
     def admit_functions(self, barred: Barred) -> None:
         barring.admit_functions(barred)
+
+    def is_ready(self, model: Any) -> bool:
+        return states.is_ready(model)
+
+    def states(self, model: Any, kinds: tuple[str, ...], only: Any) -> list[State]:
+        return states.find_states(model, kinds, only)
+
+    def optimizer_is_built(self, model: Any) -> bool:
+        return states.optimizer_is_built(model)
+
+    def as_new(self, model: Any, handles: list[Any]) -> list[tuple[Any, Any]]:
+        return renewing.as_new(model, handles)
+
+    def read_all(self, handles: list[Any]) -> list[Any]:
+        return batches.read_all(handles)
+
+    def assign_all(self, handles: list[Any], tensors: list[Any]) -> None:
+        batches.assign_all(handles, tensors)
+
+    def shares_buffers(self, handle: Any) -> bool:
+        return batches.shares_buffers(handle.device)
+
+    def copies(self, tensors: list[Any]) -> list[Any]:
+        return batches.copies(tensors)
+
+    def looks(self, tensors: list[Any]) -> list[tuple[tuple[int, ...], str]]:
+        return batches.looks(tensors)
+
+    def views(self, tensors: list[Any]) -> list[Any]:
+        return [batches.view(tensor) for tensor in tensors]
+
+    def to_host(self, tensors: list[Any]) -> list[Any]:
+        return batches.to_host(tensors)
+
+    def from_host(self, arrays: list[Any], handles: list[Any]) -> list[Any]:
+        return batches.from_host(arrays, handles)
 
     def guard_on(self) -> None:
         guard.turn_on()
