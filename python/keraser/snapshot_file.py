@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -33,7 +34,13 @@ def save(path: str, taken: Structure, arrays: Sequence[Any], overwrite: bool) ->
         "names": [entry.name for entry in entries],
         "digests": [entry.digest.hex() for entry in entries],
     }
-    storage.put(path, entries, arrays, overwrite, json.dumps(note))
+    text = json.dumps(note)
+    storage.put(path, entries, arrays, overwrite, _digest(text) + text)
+
+
+def _digest(text: str) -> str:
+    """Of the note itself: a file may be damaged there as well."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def load(path: str) -> tuple[Structure, list[Any]]:
@@ -50,8 +57,10 @@ def load(path: str) -> tuple[Structure, list[Any]]:
         text = array_files.read_note(path, suffix)
         if text is None:
             raise ValueError("no snapshot by keraser")
-        note = json.loads(text)
-        taken, entries = _understand(note)
+        digest, text = text[:32], text[32:]
+        if digest != _digest(text):
+            raise ValueError("its note is not as it was written")
+        taken, entries = _understand(json.loads(text))
         arrays = storage.read(path, suffix, entries)
         if wrong := storage.find_difference(entries, arrays):
             raise ValueError(f"{wrong} is not as it was written")

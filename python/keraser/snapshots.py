@@ -154,14 +154,15 @@ class Snapshot:
             states, new = self._match(adapter, model)
             handles = [state.handle for state in states]
             values = self._values.tensors(adapter, handles)
-            for state, value in self._made_since(adapter, model, new):
-                handles.append(state)
-                values.append(value)
-            before = adapter.read_all(handles)
+            since = [state.handle for state in new]
+            before = adapter.read_all([*handles, *since])
             try:
                 adapter.assign_all(handles, values)
+                # Slots may start from the weights, which are back by now.
+                for handle, value in adapter.as_new(model, since) if since else ():
+                    adapter.assign_all([handle], [value])
             except BaseException:
-                adapter.assign_all(handles, before)
+                adapter.assign_all([*handles, *since], before)
                 raise
 
     def diff(self) -> SnapshotDiff:
@@ -244,9 +245,3 @@ class Snapshot:
         rows = _rows(states, adapter.looks(tensors))
         found, new = match_rows(self._taken, rows, model.name)
         return [states[i] for i in found], [states[i] for i in new]
-
-    def _made_since(
-        self, adapter: Adapter, model: Any, new: list[State]
-    ) -> list[tuple[Any, Any]]:
-        """Handles and values, as new, of what was made since the snapshot."""
-        return adapter.as_new(model, [state.handle for state in new]) if new else []
