@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from keraser.adapters.keras_tf.batches import assign_all, read_all
@@ -22,20 +23,26 @@ def as_new(model: Any, handles: list[Any]) -> list[tuple[Any, Any]]:
     if optimizer is not None and any(
         id(handle) in ids for v in optimizer.variables for handle in handles_of(v)
     ):
-        pairs += new_slots(optimizer)
+        pairs += new_slots(optimizer, model.run_eagerly)
     return [(handle, value) for handle, value in pairs if id(handle) in ids]
 
 
-def new_slots(optimizer: Any) -> list[tuple[Any, Any]]:
+def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
     """Handles of a built optimizer, each with the value of a new one: of a twin that is
     made from the same configuration for the same variables.
+
+    Slots are made while the first training step is traced, and so are the twin's: what
+    an optimizer assigns to a slot in its `build` has no effect then, unless `eagerly`.
 
     Raises:
         UnsupportedError: there is no such twin.
     """
+    import tensorflow as tf
+
     try:
         twin = type(optimizer).from_config(optimizer.get_config())
-        twin.build(optimizer._trainable_variables)
+        build = partial(_build, twin, optimizer._trainable_variables)
+        (build if eagerly else tf.function(build, autograph=False))()
     except Exception as error:  # whatever its author's code raises
         raise UnsupportedError(
             f"optimizer {optimizer.name!r} cannot be made again from its get_config() "
@@ -51,6 +58,12 @@ def new_slots(optimizer: Any) -> list[tuple[Any, Any]]:
         values = read_all(handles_of(new))
         pairs += list(zip(handles_of(variable), values, strict=True))
     return pairs
+
+
+def _build(twin: Any, variables: list[Any]) -> None:
+    """Once: TensorFlow traces a function a second time when it has made variables."""
+    if not twin.built:
+        twin.build(variables)
 
 
 def _new_metrics(model: Any) -> list[tuple[Any, Any]]:
