@@ -4,6 +4,7 @@
     receipt = keraser.clear()        # whatever dead models left behind
     keraser.park(model)              # its memory, until keraser.unpark(model)
     before = keraser.snapshot(model) # before.restore() goes back there, in place
+    keraser.reset(model, seed=1)     # fresh weights in place, nothing traced again
     holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
     census = keraser.census()        # every living model, and what is left of dead ones
     keraser.top()                    # the biggest owners of the process
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
+    from keraser.rebuilding import rebuild
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
+    from keraser.resetting import ResetReport, reset
+    from keraser.restarting import Restart, restarts
     from keraser.snapshots import Snapshot, snapshot
     from keraser.trimming import PoolTrim, Trim, trim
 
@@ -76,6 +80,11 @@ _HOMES = {
     "Parked": "receipt",
     "Receipt": "receipt",
     "Reset": "receipt",
+    "rebuild": "rebuilding",
+    "reset": "resetting",
+    "ResetReport": "resetting",
+    "Restart": "restarting",
+    "restarts": "restarting",
     "ChangedValue": "changes",
     "SnapshotDiff": "changes",
     "Snapshot": "snapshots",
@@ -112,6 +121,8 @@ __all__ = [
     "PoolTrim",
     "Receipt",
     "Reset",
+    "ResetReport",
+    "Restart",
     "Snapshot",
     "SnapshotDiff",
     "StillHeldError",
@@ -123,6 +134,9 @@ __all__ = [
     "doctor",
     "guard",
     "park",
+    "rebuild",
+    "reset",
+    "restarts",
     "snapshot",
     "top",
     "trim",

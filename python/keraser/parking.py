@@ -25,7 +25,7 @@ from keraser.husk import Facts, make_husk
 from keraser.parked import KEY, ParkedModel, ParkedPart, Ticket, can_park, ticket_of
 from keraser.receipt import Change, Kept, Parked
 from keraser.survey import Survey
-from keraser.usable import check_model
+from keraser.usable import check_model, refuse_while_running
 
 #: What a parked model gives back, in the order of a receipt.
 _KINDS = ("weights", "optimizer", "metrics")
@@ -80,7 +80,7 @@ def park(
         await_collector("park()")
         box = [model]
         rss = _core.process()["rss"]
-        _refuse_while_running(adapter, box)
+        refuse_while_running(adapter, box, "park")
         name, kind = model.name, type(model).__name__
         belongings = _look(adapter, box)
         _refuse(belongings, name)
@@ -154,16 +154,6 @@ def forget_parked(model: Any, where: str) -> tuple[dict[str, int], str]:
         make_husk(model, Facts(f"model {ticket.model!r}", where, when))
         stays = "" if freed else f"; its values stay there, in {ticket.place}"
         return freed, f"parked at {ticket.where} ({ticket.when}){stays}"
-
-
-def _refuse_while_running(adapter: Adapter, box: list[Any]) -> None:
-    running = adapter.running(_core.variables(box))
-    if running:
-        raise StillHeldError(
-            f"model {box[0].name!r} is running {running}; park it when that has "
-            "returned (nothing was changed)",
-            (running,),
-        )
 
 
 def _look(adapter: Adapter, box: list[Any]) -> Belongings:

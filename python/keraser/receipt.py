@@ -132,10 +132,10 @@ class Receipt:
         return {**asdict(self), "trimmed": trimmed, "freed_bytes": self.freed_bytes}
 
     def __repr__(self) -> str:
-        return _block(_headline(self), _rows(self))
+        return block(_headline(self), _rows(self))
 
     def _repr_html_(self) -> str:
-        return _html_block(_headline(self), _rows(self))
+        return html_block(_headline(self), _rows(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -179,10 +179,10 @@ class Parked:
         return {**asdict(self), "freed_bytes": self.freed_bytes}
 
     def __repr__(self) -> str:
-        return _block(self._headline(), self._rows())
+        return block(self._headline(), self._rows())
 
     def _repr_html_(self) -> str:
-        return _html_block(self._headline(), self._rows())
+        return html_block(self._headline(), self._rows())
 
     def _headline(self) -> str:
         size, took = format_bytes(self.freed_bytes), f"{self.seconds * 1e3:.1f} ms"
@@ -208,12 +208,14 @@ def _headline(receipt: Receipt) -> str:
     return f"{receipt.kind} {receipt.model!r} cleared: {freed} freed in {took}"
 
 
-def _block(headline: str, rows: list[tuple[str, str]]) -> str:
+def block(headline: str, rows: list[tuple[str, str]]) -> str:
+    """A headline and rows below it, names and texts aligned."""
     width = max(len(name) for name, _ in rows)
     return "\n".join([headline, *(f"  {name:<{width}}  {text}" for name, text in rows)])
 
 
-def _html_block(headline: str, rows: list[tuple[str, str]]) -> str:
+def html_block(headline: str, rows: list[tuple[str, str]]) -> str:
+    """The same for a notebook."""
     body = "".join(
         f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(text)}</td></tr>"

@@ -142,6 +142,23 @@ class State:
     handle: Any
 
 
+@dataclass
+class Redrawn:
+    """What was drawn anew.
+
+    Attributes:
+        layers: their names, in the order in which the model was built.
+        bytes: of their new values.
+        left: what was left alone, and why.
+        optimizer: what became of it, "" without one.
+    """
+
+    layers: list[str] = field(default_factory=list)
+    bytes: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)
+    optimizer: str = ""
+
+
 @dataclass(frozen=True)
 class Counts:
     """How many of each the model owns, or how many are left."""
@@ -219,6 +236,8 @@ class Adapter(Protocol):
     def states(self, model: Any, kinds: tuple[str, ...], only: Any) -> list[State]: ...
     def optimizer_is_built(self, model: Any) -> bool: ...
     def as_new(self, model: Any, handles: list[Any]) -> list[tuple[Any, Any]]: ...
+    def second_model(self, model: Any, seed: int) -> Any: ...
+    def redraw(self, model: Any, seed: int, only: Any, frozen: bool) -> Redrawn: ...
     def read_all(self, handles: list[Any]) -> list[Any]: ...
     def assign_all(self, handles: list[Any], tensors: list[Any]) -> None: ...
     def shares_buffers(self, handle: Any) -> bool: ...

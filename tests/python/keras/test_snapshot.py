@@ -186,15 +186,13 @@ def test_sharing_is_tried_and_not_believed(monkeypatch):
         patch.setattr(batches, "read_all", lambda hs: batches.copies(read(hs)))
         assert not attempt(device)
 
-    def in_place(variable, delta):
+    def in_place(variable, _):
         [seen] = read([variable.handle])
         filled = np.full(64, 2.0, np.float32)
         keraser._core.copy([(seen, filled)], into_readonly=True)
 
     with monkeypatch.context() as patch:  # updates do not
-        patch.setattr(
-            type(tf.Variable(1.0)), "assign_add", in_place, raising=True
-        )
+        patch.setattr(type(tf.Variable(1.0)), "assign_add", in_place, raising=True)
         assert not attempt(device)
 
 
@@ -207,8 +205,10 @@ def test_a_scope_leaves_the_rest_as_it_is(scope):
     after = parkable.values(model)
     snap.restore()
     count = len(model.variables)
-    split = {"weights": slice(None, count), "optimizer": slice(count, -len(
-        model.metrics_variables))}[scope]
+    split = {
+        "weights": slice(None, count),
+        "optimizer": slice(count, -len(model.metrics_variables)),
+    }[scope]
     expected = list(after)
     expected[split] = before[split]
     assert parkable.values(model) == expected
@@ -298,7 +298,7 @@ def test_it_says_what_it_is():
     assert f"{len(snap)} values" in repr(snap)
 
 
-# ---- files ----------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
@@ -367,7 +367,7 @@ def test_a_file_is_not_overwritten_unasked(tmp_path):
     keraser.Snapshot.load(path, model).restore()
 
 
-# ---- refusals: an error by name, and nothing changed ----------------------------------
+# ---- refusals: an error by name, and nothing changed ---------------------------------
 
 
 def with_layer_added():
@@ -478,9 +478,7 @@ def test_parked_and_cleared_models_have_nothing_to_take():
 
 def test_a_thread_that_predicts_gets_the_old_or_the_new_numbers():
     """One layer, one variable: never a mixture."""
-    model = keras.Sequential(
-        [keras.Input((64,)), layers.Dense(256, use_bias=False)]
-    )
+    model = keras.Sequential([keras.Input((64,)), layers.Dense(256, use_bias=False)])
     x = parkable.floats(64)
     old = keraser.snapshot(model)
     answers = {model.predict(x, verbose=0).tobytes()}

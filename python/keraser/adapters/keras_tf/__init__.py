@@ -9,6 +9,8 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 `values` how its memory goes · `barring` the functions that captured them ·
 `swapping` what parking touches · `states` what training changes, `batches` many
 values at once · `renewing` what they were before it ·
+`redrawing` fresh weights, `twins`, `build_order` and
+`randomness` what they come from · `second_model` a model from another's configuration ·
 `health` what doctor() says.
 """
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from keraser.adapters.base import Barred, Belongings, Plan, State
+from keraser.adapters.base import Barred, Belongings, Plan, Redrawn, State
 from keraser.adapters.keras_tf import (
     barring,
     batches,
@@ -29,8 +31,10 @@ from keraser.adapters.keras_tf import (
     hollow,
     model,
     nodes,
+    redrawing,
     registry,
     renewing,
+    second_model,
     session,
     sharing,
     states,
@@ -237,6 +241,12 @@ class KerasTensorFlow:
 
     def as_new(self, model: Any, handles: list[Any]) -> list[tuple[Any, Any]]:
         return renewing.as_new(model, handles)
+
+    def second_model(self, model: Any, seed: int) -> Any:
+        return second_model.second_model(model, seed)
+
+    def redraw(self, model: Any, seed: int, only: Any, frozen: bool) -> Redrawn:
+        return redrawing.redraw(model, seed, only, frozen)
 
     def read_all(self, handles: list[Any]) -> list[Any]:
         return batches.read_all(handles)

@@ -13,7 +13,7 @@ from keraser.adapters.keras_tf.model import attribute, handles_of
 def find_states(model: Any, kinds: tuple[str, ...], only: Any = None) -> list[State]:
     """The values of these kinds, each once: weights (all variables of layers, seed
     generators and what recurrent layers remember), optimizer, metrics."""
-    chosen = None if only is None else _chooser(model, only)
+    chosen = None if only is None else choose(model, only)
     found: list[State] = []
     known: set[int] = set()
     for kind, variable, path in _variables(model, kinds):
@@ -33,7 +33,7 @@ def _variables(model: Any, kinds: tuple[str, ...]) -> Iterator[tuple[str, Any, s
         for variable in model.variables:
             yield "weights", variable, variable.path
         for layer in model._flatten_layers():
-            for number, state in enumerate(_remembered(layer)):
+            for number, state in enumerate(remembered(layer)):
                 yield "weights", state, f"{layer.path}/state_{number}"
     optimizer = attribute(model, "optimizer")
     if "optimizer" in kinds and optimizer is not None:
@@ -44,7 +44,7 @@ def _variables(model: Any, kinds: tuple[str, ...]) -> Iterator[tuple[str, Any, s
             yield "metrics", variable, variable.path
 
 
-def _remembered(layer: Any) -> list[Any]:
+def remembered(layer: Any) -> list[Any]:
     """What a stateful recurrent layer keeps from batch to batch; Keras counts it as no
     variable of the layer."""
     if not getattr(layer, "stateful", False):
@@ -55,13 +55,13 @@ def _remembered(layer: Any) -> list[Any]:
     return [state for state in states if isinstance(state, Variable)]
 
 
-def _chooser(model: Any, only: Any) -> Callable[[Any, str], bool]:
+def choose(model: Any, only: Any) -> Callable[[Any, str], bool]:
     """Whether a variable belongs to a chosen layer, or has a chosen path."""
     chosen, patterns = chosen_layers(model, only)
     ids = {
         id(variable)
         for layer in chosen
-        for variable in (*layer.variables, *_remembered(layer))
+        for variable in (*layer.variables, *remembered(layer))
     }
     return lambda variable, path: (
         id(variable) in ids or any(fnmatch.fnmatchcase(path, p) for p in patterns)

@@ -1,0 +1,131 @@
+"""In which order the layers of a model were made and built, told from what is left.
+
+It matters because Keras draws the seeds of initializers and generators one after
+another: while a layer is made, and again while it is built, where a layer makes others
+then (MultiHeadAttention does).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from keraser.adapters.keras_tf.model import attribute
+
+#: ("make" or "build", layer)
+Step = tuple[str, Any]
+
+
+def build_steps(model: Any) -> list[Step]:
+    """Each layer of the model made once and built once, as idiomatic code does it: the
+    layers of a Sequential in its order, those of a functional model in the order of
+    their calls, each made right before its first unless its name says another. Any
+    other layer or model is one unit, whose own code makes what is within it."""
+    first: dict[tuple[int, str], Step] = {}
+    for verb, layer in _steps(model):
+        first.setdefault((id(layer), verb), (verb, layer))
+    return list(first.values())
+
+
+def _steps(layer: Any) -> Iterator[Step]:
+    from keras import Model, Sequential
+    from keras.layers import InputLayer
+
+    if isinstance(layer, InputLayer):
+        return
+    if isinstance(layer, Sequential):
+        yield from _steps_of_sequential(layer)
+    elif is_functional(layer):
+        units = sorted(_units_of_functional(layer), key=lambda pair: pair[0])
+        for number, (_, unit) in enumerate(units):
+            for _, later in units[number + 1 :]:
+                if _was_made_before(later, unit):
+                    yield "make", later
+            yield from _steps(unit)
+    elif isinstance(layer, Model) and not _has_config(layer):
+        for part in layer.layers:
+            yield from _steps(part)
+    else:
+        yield "make", layer
+        yield "build", layer
+
+
+def _has_config(model: Any) -> bool:
+    try:
+        model.get_config()
+    except Exception:  # whatever its author's code raises
+        return False
+    return True
+
+
+def is_functional(layer: Any) -> bool:
+    """Whether a model is known by its graph alone. A subclass may have its own ways."""
+    from keras import Model
+    from keras.src.models.functional import Functional
+
+    return type(layer) in (Functional, Model) and attribute(layer, "_nodes") is not None
+
+
+def _steps_of_sequential(model: Any) -> Iterator[Step]:
+    """`Sequential([...])` gets layers that are made, and builds them in a row; built up
+    by `add`, each is built before the next is made, and the first ones many times."""
+    parts = [list(_steps(layer)) for layer in model.layers]
+    if _was_added_to(model):
+        for steps in parts:
+            yield from steps
+        return
+    for steps in parts:
+        if len({id(layer) for _, layer in steps}) > 1:  # a model, whole before this one
+            yield from steps
+    for verb in ("make", "build"):
+        for steps in parts:
+            if len({id(layer) for _, layer in steps}) <= 1:
+                yield from (step for step in steps if step[0] == verb)
+
+
+def _was_added_to(model: Any) -> bool:
+    calls = [len(attribute(la, "_inbound_nodes") or ()) for la in model.layers]
+    return len(calls) > 1 and calls[0] > calls[-1] > 0
+
+
+def _units_of_functional(model: Any) -> Iterator[tuple[int, Any]]:
+    """When, by the numbers that Keras gives to the results of calls, and what."""
+    from keras import Layer, Sequential
+
+    for operation in model.operations:
+        if is_functional(operation):
+            yield from _units_of_functional(operation)
+        elif isinstance(operation, Sequential):
+            yield _first_number(operation.layers), operation
+        elif isinstance(operation, Layer):
+            yield _first_number([operation]), operation
+
+
+def _was_made_before(layer: Any, other: Any) -> bool:
+    """Told by automatic names, which are numbered by class: in `Dense(1)(Dense(6)(x))`
+    the layer that is called last is made first."""
+    from keras.src.utils.naming import to_snake_case
+
+    prefix = re.escape(to_snake_case(type(layer).__name__))
+    names = [re.fullmatch(prefix + r"(?:_(\d+))?", la.name) for la in (layer, other)]
+    if type(layer) is not type(other) or None in names:
+        return False
+    first, second = (int(name[1] or 0) for name in names if name)
+    return first < second
+
+
+def _first_number(layers: list[Any]) -> int:
+    numbers = [
+        _number(output.name)
+        for layer in layers
+        for node in attribute(layer, "_inbound_nodes") or ()
+        for output in node.outputs
+    ]
+    return min(numbers, default=0)
+
+
+def _number(name: str) -> int:
+    """Of an automatic name: `keras_tensor`, `keras_tensor_1`, ..."""
+    found = re.search(r"_(\d+)(_\d+)*$", name)
+    return int(found[1]) if found else 0

@@ -1,0 +1,86 @@
+"""Second layers beside those of a model, made and built as they were."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from keraser.adapters.keras_tf import values
+from keraser.adapters.keras_tf.build_order import build_steps
+from keraser.adapters.keras_tf.model import attribute, handles_of
+from keraser.errors import UnsupportedError
+
+
+def make_twins(model: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
+    """A second layer for each, made and built in the order of the first ones. One that
+    is not wanted and cannot be made is left out."""
+    twins: dict[int, Any] = {}
+    for verb, layer in build_steps(model):
+        if hasattr(layer, "adapt"):
+            continue
+        try:
+            if verb == "make":
+                twins[id(layer)] = make(layer)
+            elif id(layer) in twins and layer.built:
+                build(twins[id(layer)], layer)
+        except Exception as error:  # whatever its author's code raises
+            if any(id(variable) in wanted for variable in layer.variables):
+                raise UnsupportedError(advice(layer, str(error))) from error
+    layers = {id(layer): layer for _, layer in build_steps(model)}
+    return [(layers[key], twin) for key, twin in twins.items()]
+
+
+def build(twin: Any, layer: Any) -> None:
+    """A layer that leaves it to Keras is built by being called; then what is within it
+    is built one by one, in the order in which it was made."""
+    from keras.src.utils.python_utils import is_default
+
+    if not twin.built and not is_default(layer.build):
+        twin.build_from_config(layer.get_build_config() or {"shapes_dict": {}})
+    for part, other in zip(layer._layers, twin._layers, strict=True):
+        if part.built and len(other.variables) < len(part.variables):
+            build(other, part)
+
+
+def make(layer: Any) -> Any:
+    """From its configuration; or, where its `__init__` does not take that, from the
+    arguments that Keras saw, if these were plain numbers and texts."""
+    from keras.layers import Bidirectional
+
+    before = random.getstate()
+    try:
+        config = layer.get_config()
+        if isinstance(layer, Bidirectional):
+            config = _without_twin(config)
+        return type(layer).from_config(config)
+    except Exception:
+        seen = attribute(layer, "_auto_config")
+        if seen is None:
+            raise
+        random.setstate(before)
+        return type(layer)(**seen.config)
+
+
+def _without_twin(config: dict[str, Any]) -> dict[str, Any]:
+    """Bidirectional writes down its second layer, which it had made from the first."""
+    made = dict(config["backward_layer"]["config"], go_backwards=False, name="")
+    first = dict(config["layer"]["config"], go_backwards=False, name="")
+    if made != first:
+        return config
+    return {key: value for key, value in config.items() if key != "backward_layer"}
+
+
+def advice(layer: Any, why: str) -> str:
+    return (
+        f"layer {layer.name!r} ({type(layer).__name__}) cannot be made a second time "
+        f"(nothing was changed): {why}. Give it a get_config() from which it can be "
+        "made, or leave it out by only="
+    )
+
+
+def forget(twin: Any) -> None:
+    """A twin is garbage now, but not collected yet: it must not share the values."""
+    for variable in twin.variables:
+        for handle in handles_of(variable):
+            if values.can_be_empty(handle):
+                values.empty(handle)
