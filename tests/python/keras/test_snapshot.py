@@ -10,6 +10,7 @@ import numpy as np
 import parkable
 import pytest
 import tensorflow as tf
+from every_optimizer import EVERY_OPTIMIZER, small
 from keraser.adapters.keras_tf import KerasTensorFlow, batches
 from parkable import MODELS
 
@@ -60,39 +61,6 @@ def check_everywhere(model, x, y):
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_training_again_is_the_same(make):
     check_everywhere(*built(make))
-
-
-EVERY_OPTIMIZER = {
-    "sgd": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
-    "rmsprop": lambda: optimizers.RMSprop(0.01, centered=True, momentum=0.5),
-    "adam": lambda: optimizers.Adam(amsgrad=True),
-    "adamw": lambda: optimizers.AdamW(weight_decay=0.1),
-    "adadelta": lambda: optimizers.Adadelta(1.0),
-    "adagrad": lambda: optimizers.Adagrad(0.1),
-    "adamax": optimizers.Adamax,
-    "adafactor": optimizers.Adafactor,
-    "nadam": optimizers.Nadam,
-    "ftrl": optimizers.Ftrl,
-    "lion": optimizers.Lion,
-    "lamb": optimizers.Lamb,
-    "muon": optimizers.Muon,
-    "ema": lambda: optimizers.Adam(use_ema=True, ema_overwrite_frequency=3),
-    "accumulating": lambda: optimizers.Adam(gradient_accumulation_steps=2),
-    "schedule_free": optimizers.ScheduleFreeAdamW,
-    "multi": lambda: optimizers.MultiOptimizer(
-        optimizers.OptimizerMap(optimizers.Adam(), {".*bias": optimizers.SGD(0.1)})
-    ),
-    "schedule": lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 9)),
-    "loss_scale": lambda: optimizers.LossScaleOptimizer(
-        optimizers.Adam(), initial_scale=64.0, dynamic_growth_steps=2
-    ),
-}
-
-
-def small(optimizer):
-    model = keras.Sequential([keras.Input((8,)), layers.Dense(4), layers.Dense(2)])
-    model.compile(optimizer, "mse")
-    return model, parkable.floats(8), parkable.floats(2)
 
 
 @pytest.mark.parametrize("make", EVERY_OPTIMIZER.values(), ids=EVERY_OPTIMIZER)

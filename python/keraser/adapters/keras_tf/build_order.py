@@ -41,7 +41,7 @@ def _steps(layer: Any) -> Iterator[Step]:
         for number, (_, unit) in enumerate(units):
             for _, later in units[number + 1 :]:
                 if _was_made_before(later, unit):
-                    yield "make", later
+                    yield from _made(later)
             yield from _steps(unit)
     elif isinstance(layer, Model) and not _has_config(layer):
         for part in layer.layers:
@@ -49,6 +49,13 @@ def _steps(layer: Any) -> Iterator[Step]:
     else:
         yield "make", layer
         yield "build", layer
+
+
+def _made(layer: Any) -> Iterator[Step]:
+    """The steps that end with this layer made. A Sequential is whole then."""
+    for verb, part in _steps(layer):
+        if part is not layer or verb == "make":
+            yield verb, part
 
 
 def _has_config(model: Any) -> bool:
@@ -104,15 +111,24 @@ def _units_of_functional(model: Any) -> Iterator[tuple[int, Any]]:
 
 def _was_made_before(layer: Any, other: Any) -> bool:
     """Told by automatic names, which are numbered by class: in `Dense(1)(Dense(6)(x))`
-    the layer that is called last is made first."""
+    the layer that is called last is made first. What is within them tells it, too."""
+    mine, others = _first_by_class(layer), _first_by_class(other)
+    return any(mine[kind] < others[kind] for kind in mine.keys() & others.keys())
+
+
+def _first_by_class(layer: Any) -> dict[str, int]:
+    """The lowest number of an automatic name for each class of what is in a layer."""
     from keras.src.utils.naming import to_snake_case
 
-    prefix = re.escape(to_snake_case(type(layer).__name__))
-    names = [re.fullmatch(prefix + r"(?:_(\d+))?", la.name) for la in (layer, other)]
-    if type(layer) is not type(other) or None in names:
-        return False
-    first, second = (int(name[1] or 0) for name in names if name)
-    return first < second
+    found: dict[str, int] = {}
+    for part in layer._flatten_layers():
+        for named in (part, *part._seed_generators):
+            kind = to_snake_case(type(named).__name__)
+            name = re.fullmatch(re.escape(kind) + r"(?:_(\d+))?", named.name)
+            if name:
+                number = int(name[1] or 0)
+                found[kind] = min(found.get(kind, number), number)
+    return found
 
 
 def _first_number(layers: list[Any]) -> int:

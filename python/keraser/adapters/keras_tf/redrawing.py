@@ -54,6 +54,7 @@ def _wanted(
         raise ValueError(f"only={only!r} names nothing of model {model.name!r}")
     left = []
     for layer in model._flatten_layers():
+        _refuse_quantized(layer, wanted)
         ids = {id(variable) for variable in layer.variables} & wanted
         if hasattr(layer, "adapt"):
             why = "keeps what it adapted to"
@@ -65,6 +66,17 @@ def _wanted(
         if ids or hasattr(layer, "adapt"):
             left.append((f"layer {layer.name!r}", why))
     return wanted, left
+
+
+def _refuse_quantized(layer: Any, wanted: set[int]) -> None:
+    """A quantized layer is made of a trained one; made by itself it is all zeros."""
+    if getattr(layer, "quantization_mode", None) is None:
+        return
+    if any(id(variable) in wanted for variable in layer.variables):
+        raise UnsupportedError(
+            f"layer {layer.name!r} is quantized and draws no weights (nothing was "
+            "changed): leave it out by only="
+        )
 
 
 def _nothing(model: Any, left: list[tuple[str, str]]) -> str:

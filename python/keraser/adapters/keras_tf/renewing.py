@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from keraser.adapters.keras_tf.batches import assign_all, read_all
 from keraser.adapters.keras_tf.model import attribute, handles_of
+from keraser.adapters.keras_tf.sharing import with_wrapped
 from keraser.errors import UnsupportedError
 
 
@@ -31,18 +31,18 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
     """Handles of a built optimizer, each with the value of a new one: of a twin that is
     made from the same configuration for the same variables.
 
-    Slots are made while the first training step is traced, and so are the twin's: what
-    an optimizer assigns to a slot in its `build` has no effect then, unless `eagerly`.
+    Slots are made while the first training step is traced: what an optimizer assigns to
+    them in its `build` is not done then, unless the model runs `eagerly`.
 
     Raises:
         UnsupportedError: there is no such twin.
     """
-    import tensorflow as tf
-
     try:
         twin = type(optimizer).from_config(optimizer.get_config())
-        build = partial(_build, twin, optimizer._trainable_variables)
-        (build if eagerly else tf.function(build, autograph=False))()
+        if not eagerly:
+            for part in (*with_wrapped(twin), *getattr(twin, "optimizers", ())):
+                object.__setattr__(part, "assign", lambda *_: None)
+        twin.build(optimizer._trainable_variables)
     except Exception as error:  # whatever its author's code raises
         raise UnsupportedError(
             f"optimizer {optimizer.name!r} cannot be made again from its get_config() "
@@ -58,12 +58,6 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
         values = read_all(handles_of(new))
         pairs += list(zip(handles_of(variable), values, strict=True))
     return pairs
-
-
-def _build(twin: Any, variables: list[Any]) -> None:
-    """Once: TensorFlow traces a function a second time when it has made variables."""
-    if not twin.built:
-        twin.build(variables)
 
 
 def _new_metrics(model: Any) -> list[tuple[Any, Any]]:

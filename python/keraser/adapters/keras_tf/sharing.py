@@ -83,8 +83,11 @@ def parts_of(model: Any) -> set[int]:
 
 def optimizers_of(model: Any) -> list[Any]:
     """The optimizer, and those that it wraps."""
+    return with_wrapped(attribute(model, "optimizer"))
+
+
+def with_wrapped(optimizer: Any) -> list[Any]:
     found: list[Any] = []
-    optimizer = attribute(model, "optimizer")
     while optimizer is not None and optimizer not in found:
         found.append(optimizer)
         optimizer = attribute(optimizer, "inner_optimizer")

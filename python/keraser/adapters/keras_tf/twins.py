@@ -71,6 +71,8 @@ def _without_twin(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def advice(layer: Any, why: str) -> str:
+    """What to say of a layer that has no twin."""
+    why = " ".join(why.split())[:300]
     return (
         f"layer {layer.name!r} ({type(layer).__name__}) cannot be made a second time "
         f"(nothing was changed): {why}. Give it a get_config() from which it can be "

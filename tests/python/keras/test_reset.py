@@ -1,0 +1,347 @@
+"""reset(): what a fresh build draws, bit for bit, in the model that is there."""
+
+import gc
+import random
+
+import keras
+import keraser
+import numpy as np
+import parkable
+import pytest
+import real_models
+import tensorflow as tf
+from every_optimizer import EVERY_OPTIMIZER, small
+from fresh_builds import BUILDS, sequential
+from keraser.adapters.keras_tf import batches, redrawing
+
+layers = keras.layers
+SEED = 20
+
+
+def weights(model):
+    return [variable.numpy().tobytes() for variable in model.variables]
+
+
+def fresh(build, seed=SEED):
+    keras.utils.set_random_seed(seed)
+    return build()
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.__name__)
+def test_a_seed_gives_what_a_fresh_build_gets(build):
+    expected = weights(fresh(build))
+    model = fresh(build, SEED + 1)
+    objects = [id(variable) for variable in model.variables]
+    assert weights(model) != expected
+    report = keraser.reset(model, SEED)
+    assert weights(model) == expected
+    assert [id(variable) for variable in model.variables] == objects
+    assert report.bytes == sum(map(len, expected))
+    keraser.reset(model, SEED + 2)
+    assert weights(model) != expected
+
+
+@pytest.mark.parametrize("name", ["dense", "attention", "mixed_float16", "jitted"])
+def test_training_after_it_is_training_after_a_fresh_build(name):
+    build = parkable.MODELS[name]
+    keras.utils.set_random_seed(SEED)
+    expected, x, y = build()
+    history = list(parkable.fit(expected, x, y).values())
+    model, *_ = build()
+    parkable.fit(model, x, y)
+    model.predict(x, verbose=0)
+    seen = parkable.traces(model)
+    report = keraser.reset(model, SEED)
+    assert "as new" in report.optimizer
+    assert list(parkable.fit(model, x, y).values()) == history
+    contents = [
+        [content for *_, content in parkable.values(m)] for m in (model, expected)
+    ]
+    assert contents[0] == contents[1]
+    model.predict(x, verbose=0)
+    assert parkable.traces(model) == seen
+
+
+@pytest.mark.parametrize("make", EVERY_OPTIMIZER.values(), ids=EVERY_OPTIMIZER)
+def test_every_optimizer_starts_anew(make):
+    keras.utils.set_random_seed(SEED)
+    expected, x, y = small(make())
+    history = parkable.fit(expected, x, y)
+    model, *_ = small(make())
+    parkable.fit(model, x, y)
+    keraser.reset(model, SEED)
+    assert parkable.fit(model, x, y) == history
+    assert [v.numpy().tobytes() for v in model.optimizer.variables] == [
+        v.numpy().tobytes() for v in expected.optimizer.variables
+    ]
+
+
+def test_the_learning_rate_stays():
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    model.optimizer.learning_rate = 0.125
+    keraser.reset(model)
+    assert float(model.optimizer.learning_rate.value) == 0.125
+    assert int(model.optimizer.iterations.value) == 0
+
+
+def test_an_optimizer_without_slots_gets_none():
+    model, *_ = parkable.dense()
+    report = keraser.reset(model)
+    assert not model.optimizer.built
+    assert report.optimizer.endswith("is new")
+
+
+def test_recurrent_layers_forget():
+    rnn = layers.GRU(3, stateful=True)
+    model = keras.Sequential([keras.Input((5, 2), batch_size=4), rnn])
+    model.predict(parkable.floats(5, 2), verbose=0)
+    assert rnn.states[0].numpy().any()
+    keraser.reset(model)
+    assert not rnn.states[0].numpy().any()
+
+
+def draws():
+    """What each generator would give next, from states that are put back."""
+    names = keras.src.backend.common.global_state.get_global_attribute
+    return (
+        random.getstate(),
+        [str(part) for part in np.random.get_state()],
+        dict(names("object_name_uids")),
+        names("global_random_seed"),
+        names("global_seed_generator").state.numpy().tolist(),
+    )
+
+
+@pytest.mark.parametrize("seed", [None, SEED])
+def test_nobodys_random_states_change(seed):
+    keras.utils.set_random_seed(3)
+    bad = stubborn()
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    keras.random.normal((1,))  # which makes the global generator
+    tf.random.set_seed(5)
+    tensorflows = [tf.random.uniform((2,)).numpy().tolist() for _ in range(3)]
+    tf.random.set_seed(5)
+    assert tf.random.uniform((2,)).numpy().tolist() == tensorflows[0]
+    before = draws()
+    keraser.reset(model, seed)
+    assert draws() == before
+    assert tf.random.uniform((2,)).numpy().tolist() == tensorflows[1]
+    with pytest.raises(keraser.UnsupportedError):
+        keraser.reset(bad)
+    assert draws() == before
+
+
+def test_without_a_seed_it_differs_and_says_how_to_repeat_it():
+    model, *_ = parkable.dense()
+    report = keraser.reset(model)
+    drawn = weights(model)
+    other = keraser.reset(model)
+    assert other.seed != report.seed
+    assert weights(model) != drawn
+    keraser.reset(model, report.seed)
+    assert weights(model) == drawn
+    assert f"seed       {report.seed}" in repr(report)
+    assert report.to_dict()["seed"] == report.seed
+
+
+def test_frozen_layers_keep_their_weights():
+    model, *_ = parkable.nested()
+    middle = model.layers[2]
+    middle.trainable = False
+    kept = weights(middle)
+    report = keraser.reset(model, SEED)
+    assert weights(middle) == kept
+    assert any("frozen" in why for _, why in report.left)
+    keraser.reset(model, SEED, frozen=True)
+    assert weights(middle) != kept
+    model.trainable = False
+    with pytest.raises(keraser.KeraserError, match="is frozen"):
+        keraser.reset(model)
+
+
+def test_only_some_layers_and_with_the_same_draws():
+    model, *_ = parkable.dense()
+    keraser.reset(model, SEED)
+    whole = weights(model)
+    keraser.reset(model, SEED + 1)
+    other = weights(model)
+    report = keraser.reset(model, SEED, only=model.layers[0])
+    assert weights(model) == whole[:2] + other[2:]
+    assert report.layers == (model.layers[0].name,)
+    keraser.reset(model, SEED, only="*/bias")
+    assert weights(model) == whole[:2] + other[2:]
+    keraser.reset(model, SEED, only=lambda layer: isinstance(layer, layers.Dropout))
+    assert [a == b for a, b in zip(weights(model), whole, strict=True)].count(False) < 4
+
+
+def test_what_was_adapted_stays():
+    model, *_ = real_models.preprocessing()
+    norm = next(la for la in model._flatten_layers() if "normalization" in la.name)
+    kept = weights(norm)
+    report = keraser.reset(model)
+    assert weights(norm) == kept
+    assert (f"layer {norm.name!r}", "keeps what it adapted to") in report.left
+    with pytest.raises(keraser.KeraserError, match="adapted"):
+        keraser.reset(model, only=norm)
+
+
+def test_a_hundred_times_leaves_nothing_and_traces_nothing():
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    model.predict(x, verbose=0)
+    seen = parkable.traces(model)
+    for _ in keraser.restarts(model, 60):
+        pass  # until the tables that live on have found their size
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in keraser.restarts(model, 100):
+        pass
+    gc.collect()
+    assert len(gc.get_objects()) - before <= 0
+    parkable.fit(model, x, y)
+    assert parkable.traces(model) == seen
+
+
+def test_the_step_after_it_copies_nothing():
+    """Values of the twins are ours alone; in-place updates stay in place."""
+    model, *_ = parkable.dense()
+    keraser.reset(model)
+    kernel = model.layers[0].kernel
+    [tensor] = batches.read_all([kernel._value.handle])
+    place = batches.address(tensor)
+    del tensor
+    kernel._value.assign_add(tf.ones(kernel.shape))
+    [tensor] = batches.read_all([kernel._value.handle])
+    assert batches.address(tensor) == place
+
+
+# ---- refusals ----------------------------------------------------------------------
+
+
+class Stubborn(layers.Layer):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def build(self, shape):
+        self.weight = self.add_weight(shape=shape[-1:])
+
+    def call(self, x):
+        return self.function(x) * self.weight
+
+
+def stubborn():
+    return sequential(layers.Dense(4), Stubborn(lambda x: x), layers.Dense(2))
+
+
+class Changing(layers.Dense):
+    made = 0
+
+    def __init__(self, units, **arguments):
+        Changing.made += 1
+        super().__init__(units + Changing.made, **arguments)
+
+
+def changing():
+    return sequential(Changing(2), layers.Dense(2))
+
+
+def quantized():
+    model = sequential(layers.Dense(4), layers.Dense(2))
+    model.layers[0].quantize("int8")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [(stubborn, "stubborn"), (changing, "changing"), (quantized, "dense")],
+)
+def test_what_cannot_be_made_again_is_named_and_nothing_changed(build, name):
+    model = build()
+    before = parkable.values(model)
+    with pytest.raises(keraser.UnsupportedError, match=f"layer '{name}.*only="):
+        keraser.reset(model)
+    assert parkable.values(model) == before
+    keraser.reset(model, only=model.layers[-1])
+    now = parkable.values(model)
+    assert [a == b for a, b in zip(now, before, strict=True)].count(False) == 1
+
+
+def test_an_optimizer_that_cannot_be_made_again_changes_nothing(monkeypatch):
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    before = parkable.values(model)
+
+    def refuse(_):
+        raise TypeError("no config")
+
+    monkeypatch.setattr(keras.optimizers.Adam, "from_config", refuse)
+    with pytest.raises(keraser.UnsupportedError, match="optimizer 'adam.*no config"):
+        keraser.reset(model)
+    assert parkable.values(model) == before
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_what_fails_midway_is_taken_back(at, monkeypatch):
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    before, count, assign = parkable.values(model), [0], batches.assign_all
+
+    def failing(handles, tensors):
+        count[0] += 1
+        if count[0] == at:
+            raise KeyboardInterrupt
+        assign(handles, tensors)
+
+    monkeypatch.setattr(redrawing, "assign_all", failing)
+    with pytest.raises(KeyboardInterrupt):
+        keraser.reset(model)
+    assert parkable.values(model) == before
+
+
+class ResetWithin(keras.callbacks.Callback):
+    def on_epoch_end(self, *_):
+        keraser.reset(self.model)
+
+
+def test_what_is_asked_wrongly_is_refused():
+    model, x, y = parkable.dense()
+    for seed, error in [(-1, ValueError), (2**32, ValueError), (1.5, TypeError)]:
+        with pytest.raises(error, match="seed must be"):
+            keraser.reset(model, seed)
+    with pytest.raises(ValueError, match="names nothing"):
+        keraser.reset(model, only="nothing*")
+    with pytest.raises(ValueError, match="no weights yet"):
+        keraser.reset(keras.Sequential([layers.Dense(1)]))
+    with pytest.raises(TypeError, match="takes a keras.Model"):
+        keraser.reset(model.layers[0])
+    with pytest.raises(keraser.StillHeldError, match=r"is running fit\(\)"):
+        model.fit(x, y, verbose=0, callbacks=[ResetWithin()])
+    for n, seeds, error in [
+        (-1, None, ValueError),
+        (1.0, None, ValueError),
+        (2, [1], ValueError),
+        (1, ["a"], TypeError),
+    ]:
+        with pytest.raises(error):
+            keraser.restarts(model, n, seeds=seeds)
+    keraser.clear(model)
+    with pytest.raises(keraser.ClearedModelError):
+        keraser.reset(model)
+
+
+def test_restarts_are_resets():
+    model, x, y = parkable.dense()
+    losses = {
+        trial.seed: model.fit(x, y, verbose=0, shuffle=False).history["loss"]
+        for trial in keraser.restarts(model, 4, seeds=[1, 2, 1, 2])
+        if trial.number > 1
+    }
+    for trial in keraser.restarts(model, 2, seeds=[1, 2]):
+        assert (
+            model.fit(x, y, verbose=0, shuffle=False).history["loss"]
+            == (losses[trial.seed])
+        )
+    assert losses[1] != losses[2]
