@@ -61,7 +61,7 @@ def _line(row: ChangedValue, width: int) -> str:
 
 
 def compare(
-    snapshot: str, states: list[State], before: Sequence[Any], now: Sequence[Any]
+    snapshot: str, states: Sequence[State], before: Sequence[Any], now: Sequence[Any]
 ) -> SnapshotDiff:
     """Compares array by array, bit by bit: NaN equals the same NaN."""
     rows = []

@@ -96,6 +96,10 @@ def _rows(states: list[State], looks: list[tuple[tuple[int, ...], str]]) -> list
     ]
 
 
+#: Values of a model as they are now.
+_Values = list[tuple[State, Any]]
+
+
 class Snapshot:
     """Values of a model at a moment. Made by `keraser.snapshot`.
 
@@ -151,11 +155,11 @@ class Snapshot:
         with _lock:
             model = self._find_model()
             adapter = check_model(model, "restore()")
-            states, new = self._match(adapter, model)
-            handles = [state.handle for state in states]
+            found, new = self._match(adapter, model)
+            handles = [state.handle for state, _ in found]
             values = self._values.tensors(adapter, handles)
-            since = [state.handle for state in new]
-            before = adapter.read_all([*handles, *since])
+            since = [state.handle for state, _ in new]
+            before = [value for _, value in (*found, *new)]
             try:
                 adapter.assign_all(handles, values)
                 # Slots may start from the weights, which are back by now.
@@ -174,8 +178,8 @@ class Snapshot:
         with _lock:
             model = self._find_model()
             adapter = check_model(model, "diff()")
-            states, _ = self._match(adapter, model)
-            now = adapter.read_all([state.handle for state in states])
+            found, _ = self._match(adapter, model)
+            states, now = zip(*found, strict=True)
             return compare(
                 repr(self), states, self._values.views(adapter), adapter.views(now)
             )
@@ -233,7 +237,7 @@ class Snapshot:
             )
         return model
 
-    def _match(self, adapter: Adapter, model: Any) -> tuple[list[State], list[State]]:
+    def _match(self, adapter: Adapter, model: Any) -> tuple[_Values, _Values]:
         """The model's values that stand for those of the snapshot, in its order; and
         those that were made since.
 
@@ -241,7 +245,10 @@ class Snapshot:
             KeraserError: it has others.
         """
         states = adapter.states(model, SCOPES[self.scope], None)
-        tensors = adapter.read_all([state.handle for state in states])
-        rows = _rows(states, adapter.looks(tensors))
+        values = adapter.read_all([state.handle for state in states])
+        rows = _rows(states, adapter.looks(values))
         found, new = match_rows(self._taken, rows, model.name)
-        return [states[i] for i in found], [states[i] for i in new]
+        return (
+            [(states[i], values[i]) for i in found],
+            [(states[i], values[i]) for i in new],
+        )

@@ -32,6 +32,10 @@ EVERY_OPTIMIZER = {
 }
 
 
+#: Those whose slots start or go in another way than those of Adam.
+SPECIAL = ["sgd", "schedule_free", "multi", "ema", "loss_scale"]
+
+
 def small(optimizer):
     model = keras.Sequential([keras.Input((8,)), layers.Dense(4), layers.Dense(2)])
     model.compile(optimizer, "mse")

@@ -263,7 +263,7 @@ class KerasTensorFlow:
     def looks(self, tensors: list[Any]) -> list[tuple[tuple[int, ...], str]]:
         return batches.looks(tensors)
 
-    def views(self, tensors: list[Any]) -> list[Any]:
+    def views(self, tensors: Any) -> list[Any]:
         return [batches.view(tensor) for tensor in tensors]
 
     def to_host(self, tensors: list[Any]) -> list[Any]:

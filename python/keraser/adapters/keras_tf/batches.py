@@ -63,7 +63,7 @@ def _assigner() -> Callable[[Any, Any], None]:
             handle,
             tensor,
             "dtype",
-            tensor.dtype.as_datatype_enum,
+            tensor._datatype_enum(),
             "validate_shape",
             False,
         )
@@ -122,7 +122,14 @@ def view(tensor: Any) -> Any:
 
 def looks(tensors: list[Any]) -> list[tuple[tuple[int, ...], str]]:
     """Shape and type of each."""
-    return [(tuple(tensor.shape), tensor.dtype.name) for tensor in tensors]
+    return [(t._shape_tuple(), _type_name(t._datatype_enum())) for t in tensors]
+
+
+@cache
+def _type_name(number: int) -> str:
+    from tensorflow import as_dtype
+
+    return str(as_dtype(number).name)
 
 
 def on_host(tensor: Any) -> bool:
