@@ -97,10 +97,8 @@ def _pair(layer: Any, twin: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
     pairs = []
     for variable, other in zip(old, new, strict=True):
         if id(variable) in wanted:
-            fresh = read_all(handles_of(other))
-            pairs += [
-                (h, fresh[i % len(fresh)]) for i, h in enumerate(handles_of(variable))
-            ]
+            [value] = read_all(handles_of(other)[:1])
+            pairs += [(handle, value) for handle in handles_of(variable)]
     return pairs
 
 

@@ -55,8 +55,8 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
                 f"optimizer {optimizer.name!r} made {variable.path!r} in another way "
                 "than one from its get_config() does (nothing was changed)"
             )
-        values = read_all(handles_of(new))
-        pairs += list(zip(handles_of(variable), values, strict=True))
+        [value] = read_all(handles_of(new)[:1])
+        pairs += [(handle, value) for handle in handles_of(variable)]
     return pairs
 
 
