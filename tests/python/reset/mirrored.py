@@ -5,18 +5,19 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import tensorflow as tf
-
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
-)
-
 import keras
 import keraser
 import numpy as np
+import tensorflow as tf
 
 layers = keras.layers
+
+
+def make_two_devices():
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration()] * 2,
+    )
 
 
 def build(seed):
@@ -43,15 +44,21 @@ def fit(model):
     return model.fit(x, x[:, :3], epochs=2, verbose=0, shuffle=False).history
 
 
-model = build(3)
-first = fit(model)
-for hold in ("live", "host"):
-    snap, before = keraser.snapshot(model, hold=hold), values(model)
-    assert len(before) > len(model.variables) + len(model.optimizer.variables)
-    again = fit(model)
-    snap.restore()
-    assert values(model) == before
-    assert fit(model) == again
-keraser.reset(model, 3)
-assert fit(model) == first
-print("as it was")
+def main():
+    make_two_devices()
+    model = build(3)
+    first = fit(model)
+    for hold in ("live", "host"):
+        snap, before = keraser.snapshot(model, hold=hold), values(model)
+        assert len(before) > len(model.variables) + len(model.optimizer.variables)
+        again = fit(model)
+        snap.restore()
+        assert values(model) == before
+        assert fit(model) == again
+    keraser.reset(model, 3)
+    assert fit(model) == first
+    print("as it was")
+
+
+if __name__ == "__main__":
+    main()
