@@ -84,7 +84,7 @@ def reset(
     makes them in another one, a seed gives the same weights each time, but not those
     of its build. Nor can it be promised for initializers that draw from TensorFlow's
     own generator. Your own random states (random, NumPy, TensorFlow, Keras) are
-    afterwards as before.
+    afterwards as before; no other thread should draw from them meanwhile.
 
     Args:
         model: a built Keras model on the TensorFlow backend; no step may be running.

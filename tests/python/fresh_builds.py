@@ -95,6 +95,19 @@ def unbuilt_at_first():
     return model
 
 
+class Graph(keras.Model):
+    """Known by its graph, and made by its own code."""
+
+    def __init__(self, width=5):
+        inputs = keras.Input((6,))
+        hidden = layers.Dense(width)(inputs)
+        super().__init__(inputs, layers.Dense(2)(hidden))
+
+
+def graph():
+    return Graph(4)
+
+
 def given_seeds():
     return sequential(
         layers.Dense(4, kernel_initializer=initializers.HeNormal(seed=3)),
@@ -169,6 +182,7 @@ OURS = [
     subclassed,
     added,
     unbuilt_at_first,
+    graph,
     given_seeds,
     recurrent,
     convolutional,

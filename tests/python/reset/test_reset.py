@@ -199,15 +199,18 @@ def test_a_hundred_times_leaves_nothing_and_traces_nothing():
 
 def test_the_step_after_it_copies_nothing():
     """Values of the twins are ours alone; in-place updates stay in place."""
-    model, *_ = parkable.dense()
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
     keraser.reset(model)
-    kernel = model.layers[0].kernel
-    [tensor] = batches.read_all([kernel._value.handle])
-    place = batches.address(tensor)
-    del tensor
-    kernel._value.assign_add(tf.ones(kernel.shape))
-    [tensor] = batches.read_all([kernel._value.handle])
-    assert batches.address(tensor) == place
+    slot = next(v for v in model.optimizer.variables if "momentum" in v.path)
+    for variable in (model.layers[0].kernel, slot):
+        assert len(variable.shape) == 2
+        [tensor] = batches.read_all([variable._value.handle])
+        place = batches.address(tensor)
+        del tensor
+        variable._value.assign_add(tf.ones(variable.shape))
+        [tensor] = batches.read_all([variable._value.handle])
+        assert batches.address(tensor) == place
 
 
 # ---- refusals ----------------------------------------------------------------------
@@ -245,6 +248,33 @@ def quantized():
     model = sequential(layers.Dense(4), layers.Dense(2))
     model.layers[0].quantize("int8")
     return model
+
+
+class Added(keras.Model):
+    """Not to be made again, with a weight beside its layers."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+        self.extra = self.add_weight(shape=(2,), initializer="ones")
+
+    def call(self, x):
+        return self.part(x) * self.extra
+
+
+def test_a_weight_that_nobody_would_draw_is_named():
+    model = Added(layers.Dense(2))
+    model(np.ones((1, 3), np.float32))
+    before = weights(model)
+    with pytest.raises(keraser.UnsupportedError, match="belongs to no layer"):
+        keraser.reset(model)
+    assert weights(model) == before
+    keraser.reset(model, only=model.part)
+    assert [a == b for a, b in zip(weights(model), before, strict=True)] == [
+        True,  # the weight
+        False,
+        True,  # a bias is zero again
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keraser.adapters.keras_tf.model import attribute
+from keraser.adapters.keras_tf.remaking import can_be_made
 
 #: ("make" or "build", layer)
 Step = tuple[str, Any]
@@ -43,7 +44,7 @@ def _steps(layer: Any) -> Iterator[Step]:
                 if _was_made_before(later, unit):
                     yield from _made(later)
             yield from _steps(unit)
-    elif isinstance(layer, Model) and not _has_config(layer):
+    elif isinstance(layer, Model) and not can_be_made(layer):
         for part in layer.layers:
             yield from _steps(part)
     else:
@@ -58,20 +59,14 @@ def _made(layer: Any) -> Iterator[Step]:
             yield verb, part
 
 
-def _has_config(model: Any) -> bool:
-    try:
-        model.get_config()
-    except Exception:  # whatever its author's code raises
-        return False
-    return True
-
-
 def is_functional(layer: Any) -> bool:
-    """Whether a model is known by its graph alone. A subclass may have its own ways."""
-    from keras import Model
+    """Whether a model is known by its graph alone. A subclass that can be made again
+    has its own code for it."""
     from keras.src.models.functional import Functional
 
-    return type(layer) in (Functional, Model) and attribute(layer, "_nodes") is not None
+    if attribute(layer, "_nodes") is None or not isinstance(layer, Functional):
+        return False
+    return type(layer) is Functional or not can_be_made(layer)
 
 
 def _steps_of_sequential(model: Any) -> Iterator[Step]:

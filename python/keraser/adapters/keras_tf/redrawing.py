@@ -10,7 +10,7 @@ from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.randomness import seeded
 from keraser.adapters.keras_tf.renewing import as_new
 from keraser.adapters.keras_tf.states import choose, remembered
-from keraser.adapters.keras_tf.twins import advice, forget, make_twins
+from keraser.adapters.keras_tf.twins import advice, make_twins, take
 from keraser.errors import KeraserError, UnsupportedError
 
 
@@ -31,13 +31,26 @@ def redraw(model: Any, seed: int, only: Any, frozen: bool) -> Redrawn:
             if drawn:
                 found.layers.append(layer.name)
                 pairs += drawn
+        _refuse_missing(model, wanted, {id(handle) for handle, _ in pairs})
         if not pairs:
             raise KeraserError(_nothing(model, left))
         found.bytes = sum(_bytes(value) for _, value in pairs)
         _give(model, pairs, wanted, found)
-        for _, twin in twins:
-            forget(twin)
     return found
+
+
+def _refuse_missing(model: Any, wanted: set[int], drawn: set[int]) -> None:
+    """Of a model that is known by its graph, or layer by layer, there is no twin; what
+    it added by itself nobody draws."""
+    for variable in model.variables:
+        if id(variable) in wanted and not drawn.issuperset(
+            map(id, handles_of(variable))
+        ):
+            raise UnsupportedError(
+                f"variable {variable.path!r} of model {model.name!r} belongs to no "
+                "layer that could be made a second time (nothing was changed): leave "
+                "it out by only="
+            )
 
 
 def _wanted(
@@ -97,7 +110,7 @@ def _pair(layer: Any, twin: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
     pairs = []
     for variable, other in zip(old, new, strict=True):
         if id(variable) in wanted:
-            [value] = read_all(handles_of(other)[:1])
+            value = take(other)
             pairs += [(handle, value) for handle in handles_of(variable)]
     return pairs
 

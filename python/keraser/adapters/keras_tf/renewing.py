@@ -7,6 +7,7 @@ from typing import Any
 from keraser.adapters.keras_tf.batches import assign_all, read_all
 from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.sharing import with_wrapped
+from keraser.adapters.keras_tf.twins import take
 from keraser.errors import UnsupportedError
 
 
@@ -55,7 +56,7 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
                 f"optimizer {optimizer.name!r} made {variable.path!r} in another way "
                 "than one from its get_config() does (nothing was changed)"
             )
-        [value] = read_all(handles_of(new)[:1])
+        value = take(new)
         pairs += [(handle, value) for handle in handles_of(variable)]
     return pairs
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from keraser.adapters.keras_tf.model import attribute
 from keraser.adapters.keras_tf.randomness import seeded
-from keraser.adapters.keras_tf.twins import build, make
+from keraser.adapters.keras_tf.remaking import make
+from keraser.adapters.keras_tf.twins import build
 from keraser.errors import UnsupportedError
 
 

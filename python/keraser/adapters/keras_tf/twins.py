@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 from keraser.adapters.keras_tf import values
+from keraser.adapters.keras_tf.batches import read_all
 from keraser.adapters.keras_tf.build_order import build_steps
-from keraser.adapters.keras_tf.model import attribute, handles_of
+from keraser.adapters.keras_tf.model import handles_of
+from keraser.adapters.keras_tf.remaking import make
 from keraser.errors import UnsupportedError
 
 
@@ -42,34 +43,6 @@ def build(twin: Any, layer: Any) -> None:
             build(other, part)
 
 
-def make(layer: Any) -> Any:
-    """From its configuration; or, where its `__init__` does not take that, from the
-    arguments that Keras saw, if these were plain numbers and texts."""
-    from keras.layers import Bidirectional
-
-    before = random.getstate()
-    try:
-        config = layer.get_config()
-        if isinstance(layer, Bidirectional):
-            config = _without_twin(config)
-        return type(layer).from_config(config)
-    except Exception:
-        seen = attribute(layer, "_auto_config")
-        if seen is None:
-            raise
-        random.setstate(before)
-        return type(layer)(**seen.config)
-
-
-def _without_twin(config: dict[str, Any]) -> dict[str, Any]:
-    """Bidirectional writes down its second layer, which it had made from the first."""
-    made = dict(config["backward_layer"]["config"], go_backwards=False, name="")
-    first = dict(config["layer"]["config"], go_backwards=False, name="")
-    if made != first:
-        return config
-    return {key: value for key, value in config.items() if key != "backward_layer"}
-
-
 def advice(layer: Any, why: str) -> str:
     """What to say of a layer that has no twin."""
     why = " ".join(why.split())[:300]
@@ -80,9 +53,11 @@ def advice(layer: Any, why: str) -> str:
     )
 
 
-def forget(twin: Any) -> None:
-    """A twin is garbage now, but not collected yet: it must not share the values."""
-    for variable in twin.variables:
-        for handle in handles_of(variable):
-            if values.can_be_empty(handle):
-                values.empty(handle)
+def take(variable: Any) -> Any:
+    """The value of a twin's variable, which is garbage now, but not collected yet: it
+    must not share the value, or the next change in place would copy it."""
+    handle = handles_of(variable)[0]
+    [value] = read_all([handle])
+    if values.can_be_empty(handle):
+        values.empty(handle)
+    return value

@@ -1,0 +1,74 @@
+"""Layers and models made a second time from what is known of their making."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from typing import Any
+
+from keraser.adapters.keras_tf.model import attribute
+
+
+def can_be_made(layer: Any) -> bool:
+    """Whether `make` knows enough; what the class makes of it may fail all the same."""
+    return _has_own_config(type(layer)) or _arguments(layer) is not None
+
+
+def make(layer: Any) -> Any:
+    """From its configuration; or, if its class has no get_config() of its own, or its
+    `__init__` does not take what that returns, from the arguments that it was given.
+
+    Raises:
+        TypeError: neither is known. Whatever the class raises.
+    """
+    from keras.layers import Bidirectional
+
+    arguments = _arguments(layer)
+    if not _has_own_config(type(layer)):
+        if arguments is None:
+            raise TypeError("its class takes arguments and has no get_config()")
+        return type(layer)(**arguments)
+    before = random.getstate()
+    try:
+        config = layer.get_config()
+        if isinstance(layer, Bidirectional):
+            config = _without_twin(config)
+        return type(layer).from_config(config)
+    except Exception:
+        if arguments is None:
+            raise
+        random.setstate(before)
+        return type(layer)(**arguments)
+
+
+def _arguments(layer: Any) -> dict[str, Any] | None:
+    """What `__init__` was given, if that was plain numbers and texts: Keras keeps it of
+    layers. Of models it keeps the defaults, whatever was given; only a class that takes
+    nothing is known then."""
+    from keras import Model
+
+    if isinstance(layer, Model):
+        known = inspect.signature(type(layer).__init__).parameters.values()
+        taken = [p for p in known if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        return {} if len(taken) == 1 else None  # self
+    seen = attribute(layer, "_auto_config")
+    return None if seen is None else seen.config
+
+
+def _has_own_config(kind: type) -> bool:
+    """Whether get_config() is by whoever wrote the class, be that Keras itself."""
+    author = next(k for k in kind.__mro__ if "get_config" in vars(k))
+    return _is_of_keras(kind) or not _is_of_keras(author)
+
+
+def _is_of_keras(kind: type) -> bool:
+    return kind.__module__.split(".")[0] == "keras"
+
+
+def _without_twin(config: dict[str, Any]) -> dict[str, Any]:
+    """Bidirectional writes down its second layer, which it had made from the first."""
+    made = dict(config["backward_layer"]["config"], go_backwards=False, name="")
+    first = dict(config["layer"]["config"], go_backwards=False, name="")
+    if made != first:
+        return config
+    return {key: value for key, value in config.items() if key != "backward_layer"}
