@@ -95,6 +95,29 @@ def unbuilt_at_first():
     return model
 
 
+class Odd(layers.Layer):
+    """Its from_config() draws a seed before it fails."""
+
+    def __init__(self, units=3):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def get_config(self):
+        return {"odd": True}
+
+    @classmethod
+    def from_config(cls, config):
+        layers.Dense(1)
+        return cls(**config)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def odd():
+    return sequential(Odd(4), layers.Dense(2))
+
+
 class Graph(keras.Model):
     """Known by its graph, and made by its own code."""
 
@@ -183,6 +206,7 @@ OURS = [
     added,
     unbuilt_at_first,
     graph,
+    odd,
     given_seeds,
     recurrent,
     convolutional,

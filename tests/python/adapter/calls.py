@@ -5,6 +5,7 @@ the right answer. What must not be compared is left out: a figure of the process
 address. The tests of this folder make the same calls and look at different things.
 """
 
+import array
 import functools
 import gc
 import sys
@@ -259,6 +260,13 @@ def trim(_world, via=just_call):
     return [(row["pool"], row["refused"]) for row in via(_core.trim)]
 
 
+def copy(_world, via=just_call):
+    targets = [bytearray(size) for size in (3, 0, 8)]
+    sources = [b"abc", b"", array.array("d", [1.5])]
+    pairs = list(zip(targets, sources, strict=True))
+    return via(_core.copy, pairs), [bytes(target) for target in targets]
+
+
 def capabilities(_world, via=just_call):
     return via(_core.capabilities)
 
@@ -292,6 +300,7 @@ CALLS = {
     "words": [words],
     "set_own_path": [set_own_path],
     "trim": [trim],
+    "copy": [copy],
     "capabilities": [capabilities],
     "tensorflow_hash": [tensorflow_hash],
 }
@@ -320,6 +329,8 @@ REFUSED = [
     (KeyError, lambda w: w.walk().outside(threading)),
     (TypeError, lambda w: w.walk().instances(w)),
     (ValueError, release_twice),
+    (ValueError, lambda _: _core.copy([(bytearray(2), b"abc")])),
+    (TypeError, lambda w: _core.copy([(bytearray(3), b"abc"), (w, b"")])),
     (TypeError, lambda w: _core.variables(w)),
     (TypeError, lambda w: _core.instances([type(w)])),
     (TypeError, lambda w: _core.instances((w,))),

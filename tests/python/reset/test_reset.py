@@ -78,6 +78,15 @@ def test_the_learning_rate_stays():
     assert int(model.optimizer.iterations.value) == 0
 
 
+def test_metrics_start_anew():
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    counts = [v for v in model.metrics_variables if v.numpy().any()]
+    assert counts
+    keraser.reset(model)
+    assert not any(variable.numpy().any() for variable in counts)
+
+
 def test_an_optimizer_without_slots_gets_none():
     model, *_ = parkable.dense()
     report = keraser.reset(model)

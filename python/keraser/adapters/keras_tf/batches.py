@@ -98,8 +98,6 @@ def shares_buffers(device: str) -> bool:
         if "CPU" in device and address(taken) != address(again):
             return False
         variable.assign_add(tf.ones([64]))
-        if taken.numpy().tolist() != [1.0] * 64:
-            return False
         assign_all([variable.handle], [taken])
         variable.assign_sub(tf.ones([64]))
         return bool(
