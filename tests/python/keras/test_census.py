@@ -274,6 +274,15 @@ def test_a_tensor_that_is_still_being_made_is_passed_by():
     assert keraser.top(1).owners
 
 
+def test_a_graph_that_is_still_being_made_is_passed_by():
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    model = trained()
+    SHELF["half"] = FuncGraph.__new__(FuncGraph)
+    assert row_of(keraser.census(), model).bytes["weights"] == weight_bytes(model)
+    assert keraser.clear(model).kept == ()
+
+
 def test_a_model_that_is_still_being_made_is_passed_by():
     before = keraser.census()
     SHELF["half"] = object.__new__(keras.Sequential)

@@ -127,9 +127,13 @@ def captured(graph: Any) -> list[Any]:
 
     Not by `graph.captures`, which renews what it remembers while it reads: another
     thread may be tracing the graph, and would then miss a capture. The values of a dict
-    are listed in one go.
+    are listed in one go. A graph that another thread is making has none yet.
     """
-    return list(dict.values(graph._function_captures.by_val_external))
+    try:
+        captures = object.__getattribute__(graph, "_function_captures")
+        return list(dict.values(captures.by_val_external))
+    except AttributeError:
+        return []
 
 
 def count_graphs(owned: Any) -> int:
