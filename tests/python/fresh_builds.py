@@ -59,6 +59,47 @@ def sequential(*parts, shape=(6,), dtype="float32"):
     return model
 
 
+class Cell(layers.Layer):
+    """Draws while it is built; not registered."""
+
+    def __init__(self, units, **arguments):
+        super().__init__(**arguments)
+        self.units = self.state_size = units
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+    def build(self, shape):
+        self.kernel = self.add_weight((shape[-1], self.units), "random_normal")
+        self.recurrent = self.add_weight((self.units, self.units), "orthogonal")
+
+    def call(self, x, states):
+        ahead = keras.ops.matmul(x, self.kernel)
+        ahead += keras.ops.matmul(states[0], self.recurrent)
+        return ahead, [ahead]
+
+
+def zeros(shape, dtype=None):
+    """Called like one of Keras' own."""
+    return keras.random.normal(shape, dtype=dtype)
+
+
+def not_registered():
+    """Functions, lambdas and classes, which Keras could find by no name."""
+
+    def relu(x):
+        return x * 2
+
+    return sequential(
+        layers.Dense(4, kernel_initializer=zeros, activation=relu),
+        layers.Dense(4, activation="relu"),
+        layers.Dense(4, kernel_initializer=lambda *a, **_: np.random.normal(size=a[0])),
+        layers.RNN(Cell(3)),
+        layers.Dense(2, activation=lambda x: x * 2),
+        shape=(5, 6),
+    )
+
+
 def blocks():
     inputs = keras.Input((5, 8))
     x = Block(8)(layers.Dense(8)(inputs))
@@ -224,6 +265,7 @@ OURS = [
     graph,
     odd,
     given_seeds,
+    not_registered,
     of_models,
     written_within,
     recurrent,

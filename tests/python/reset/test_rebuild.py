@@ -10,7 +10,7 @@ import parkable
 import pytest
 import real_models
 import tensorflow as tf
-from fresh_builds import subclassed
+from fresh_builds import not_registered, subclassed
 
 layers = keras.layers
 
@@ -45,6 +45,15 @@ def test_a_subclass_without_a_config_and_without_compiling():
     assert type(new).__name__ == "Net"
     assert not new.compiled
     assert [variable.numpy().tobytes() for variable in new.variables] != old
+
+
+def test_what_is_not_registered_is_found():
+    model = not_registered()
+    looks = [(v.shape, v.dtype) for v in model.variables]
+    activations = [getattr(layer, "activation", None) for layer in model.layers]
+    new = keraser.rebuild(model, 3)
+    assert [(v.shape, v.dtype) for v in new.variables] == looks
+    assert [getattr(layer, "activation", None) for layer in new.layers] == activations
 
 
 def test_losses_and_functions_are_used_again_and_metrics_are_not():

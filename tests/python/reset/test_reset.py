@@ -63,6 +63,23 @@ def test_training_after_it_is_training_after_a_fresh_build(name):
     assert parkable.traces(model) == seen
 
 
+def test_an_optimizer_and_a_schedule_that_are_not_registered_start_anew():
+    class Slow(keras.optimizers.schedules.LearningRateSchedule):
+        def __init__(self, first):
+            self.first = first
+
+        def __call__(self, step):
+            return self.first / (1.0 + keras.ops.cast(step, "float32"))
+
+        def get_config(self):
+            return {"first": self.first}
+
+    class Own(keras.optimizers.SGD):
+        pass
+
+    check_optimizer(lambda: Own(Slow(0.1), momentum=0.9))
+
+
 @pytest.mark.parametrize("name", SPECIAL)
 def test_optimizers_start_anew(name):
     """All of them: tests/soak/test_reset.py."""
@@ -427,7 +444,7 @@ def test_a_config_that_returns_living_layers_is_refused(verb):
 class Ahead(keras.optimizers.SGD):
     """Has another optimizer, which is a living one in its configuration."""
 
-    def __init__(self, inner_optimizer, **arguments):
+    def __init__(self, inner_optimizer):
         super().__init__(0.1)
         self.inner_optimizer = inner_optimizer
 

@@ -10,7 +10,7 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 `swapping` what parking touches · `states` what training changes, `batches` many
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and
-`randomness` what they come from · `second_model` a model from another's configuration ·
+`randomness` what they come from · `remaking`, `customs` things made again · `second_model` a model from another's configuration ·
 `health` what doctor() says.
 """
 

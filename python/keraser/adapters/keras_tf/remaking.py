@@ -6,7 +6,9 @@ import inspect
 import random
 from typing import Any
 
+from keraser.adapters.keras_tf.customs import is_of_keras, known, with_functions
 from keraser.adapters.keras_tf.model import attribute
+from keraser.adapters.keras_tf.sharing import with_wrapped
 
 
 def can_be_made(layer: Any) -> bool:
@@ -30,15 +32,26 @@ def make(layer: Any) -> Any:
         return type(layer)(**arguments)
     before = random.getstate()
     try:
-        config = layer.get_config()
+        config = with_functions(_unbuilt(layer.get_config()), layer)
         if isinstance(layer, Bidirectional):
             config = _without_twin(config)
-        return type(layer).from_config(config)
+        with known(layer._flatten_layers()):
+            return type(layer).from_config(config)
     except Exception:
         if arguments is None:
             raise
         random.setstate(before)
         return type(layer)(**arguments)
+
+
+def make_optimizer(optimizer: Any) -> Any:
+    """From its configuration, unbuilt.
+
+    Raises:
+        Whatever its class raises.
+    """
+    with known(with_wrapped(optimizer)):
+        return type(optimizer).from_config(optimizer.get_config())
 
 
 def _arguments(layer: Any) -> dict[str, Any] | None:
@@ -58,11 +71,18 @@ def _arguments(layer: Any) -> dict[str, Any] | None:
 def _has_own_config(kind: type) -> bool:
     """Whether get_config() is by whoever wrote the class, be that Keras itself."""
     author = next(k for k in kind.__mro__ if "get_config" in vars(k))
-    return _is_of_keras(kind) or not _is_of_keras(author)
+    return is_of_keras(kind) or not is_of_keras(author)
 
 
-def _is_of_keras(kind: type) -> bool:
-    return kind.__module__.split(".")[0] == "keras"
+def _unbuilt(config: Any) -> Any:
+    """Without the shapes by which layers in a configuration would be built as soon as
+    they are made, and draw too early."""
+    if type(config) in (list, tuple):
+        return type(config)(map(_unbuilt, config))
+    if type(config) is not dict:
+        return config
+    left = "build_config" if "class_name" in config else None
+    return {key: _unbuilt(value) for key, value in config.items() if key != left}
 
 
 def _without_twin(config: dict[str, Any]) -> dict[str, Any]:

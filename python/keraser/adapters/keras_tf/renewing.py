@@ -6,6 +6,7 @@ from typing import Any
 
 from keraser.adapters.keras_tf.batches import assign_all, read_all
 from keraser.adapters.keras_tf.model import attribute, handles_of
+from keraser.adapters.keras_tf.remaking import make_optimizer
 from keraser.adapters.keras_tf.sharing import with_wrapped
 from keraser.adapters.keras_tf.twins import Strangers, take
 from keraser.errors import UnsupportedError
@@ -40,7 +41,7 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
     """
     strangers = Strangers()
     try:
-        twin = type(optimizer).from_config(optimizer.get_config())
+        twin = make_optimizer(optimizer)
         strangers.refuse(twin)
         if not eagerly:
             for part in (*with_wrapped(twin), *getattr(twin, "optimizers", ())):

@@ -6,7 +6,7 @@ from typing import Any
 
 from keraser.adapters.keras_tf.model import attribute
 from keraser.adapters.keras_tf.randomness import seeded
-from keraser.adapters.keras_tf.remaking import make
+from keraser.adapters.keras_tf.remaking import make, make_optimizer
 from keraser.adapters.keras_tf.twins import Strangers, build
 from keraser.errors import UnsupportedError
 
@@ -76,7 +76,7 @@ def _compile_arguments(model: Any) -> dict[str, Any] | None:
         arguments[name] = _fresh_metrics(arguments.get(name))
     optimizer = arguments["optimizer"]
     if isinstance(optimizer, Optimizer):
-        arguments["optimizer"] = type(optimizer).from_config(optimizer.get_config())
+        arguments["optimizer"] = make_optimizer(optimizer)
         arguments["auto_scale_loss"] = False  # it has been wrapped if it is to be
     return arguments
 

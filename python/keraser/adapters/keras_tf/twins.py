@@ -74,6 +74,7 @@ class Strangers:
 
 def advice(layer: Any, why: str) -> str:
     """What to say of a layer that has no twin."""
+    why = why.split("Exception encountered:")[-1]  # Keras puts the config before it
     why = " ".join(why.split())[:300]
     return (
         f"layer {layer.name!r} ({type(layer).__name__}) cannot be made a second time "

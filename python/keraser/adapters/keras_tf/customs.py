@@ -1,0 +1,86 @@
+"""Classes and functions of the user's own, known to Keras while something is made.
+
+A configuration has them by name. Keras finds a name that was registered; without that
+it refuses, or takes a function of its own that is called the same.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from types import FunctionType
+from typing import Any
+
+
+def known(things: Iterable[Any]) -> Any:
+    """A context in which Keras finds what these layers or optimizers hold by its name.
+    A name that stands for two things is left out."""
+    from keras.saving import custom_object_scope
+
+    found: dict[str, Any] = {}
+    double = set()
+    for thing in things:
+        for custom in _customs(thing):
+            name = custom.__name__
+            if found.setdefault(name, custom) is not custom:
+                double.add(name)
+    return custom_object_scope({k: v for k, v in found.items() if k not in double})
+
+
+def _customs(thing: Any) -> Iterator[Any]:
+    """Its class and those of what it holds, if they can be written down; functions."""
+    for held in (thing, *_held(thing)):
+        if _is_own(held):
+            yield held
+        elif hasattr(type(held), "from_config") and not is_of_keras(type(held)):
+            yield type(held)
+
+
+def _is_own(function: Any) -> bool:
+    return isinstance(function, FunctionType) and not is_of_keras(function)
+
+
+def _held(thing: Any) -> Iterator[Any]:
+    """Values of its attributes; vars() would make a dict that stays with it."""
+    for held in gc.get_referents(thing):
+        if type(held) is dict:
+            yield from held.values()
+        else:
+            yield held
+
+
+def is_of_keras(kind: Any) -> bool:
+    """Of a class or function."""
+    return str(kind.__module__).split(".")[0] == "keras"
+
+
+def with_functions(config: dict[str, Any], layer: Any) -> dict[str, Any]:
+    """The configuration with functions themselves in place of what is written of them,
+    in that of layers within, too: a lambda has no name."""
+    layers: dict[str, Any] = {}
+    for part in layer._flatten_layers(include_self=False):
+        layers[part.name] = None if part.name in layers else part
+    return _with_functions(config, layer, layers)
+
+
+def _with_functions(config: Any, owner: Any, layers: dict[str, Any]) -> Any:
+    """`owner` has the values of the configuration as attributes."""
+    if isinstance(config, list):
+        return [_with_functions(one, None, layers) for one in config]
+    if type(config) is not dict:
+        return config
+    filled = {}
+    for key, value in config.items():
+        if _stands_for_function(value, owner, key):
+            filled[key] = getattr(owner, key)
+        else:
+            named = value.get("name") if isinstance(value, dict) else None
+            part = layers.get(named) if isinstance(named, str) else None
+            filled[key] = _with_functions(value, part, layers)
+    return filled
+
+
+def _stands_for_function(value: Any, owner: Any, key: str) -> bool:
+    """A mere name does so in Keras' own layers; others may look it up themselves."""
+    written = dict if not is_of_keras(type(owner)) else (dict, str)
+    return isinstance(value, written) and _is_own(getattr(owner, key, None))
