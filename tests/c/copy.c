@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,16 @@
 enum { MIB = 1 << 20, GUARD = 16, MOST = 8 };
 
 static int created, refused_from = MOST;
+static bool idle; /* threads that are made do nothing: they get no CPU in time */
 static sigset_t inherited; /* by the thread that was made last */
 int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *),
                           void *);
 int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *),
                           void *);
+
+static void *do_nothing(void *argument) {
+    return argument;
+}
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*routine)(void *), void *argument) {
@@ -24,13 +30,15 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
         return EAGAIN;
     created++;
     pthread_sigmask(SIG_SETMASK, NULL, &inherited);
-    return __real_pthread_create(thread, attributes, routine, argument);
+    return __real_pthread_create(thread, attributes, idle ? do_nothing : routine,
+                                 argument);
 }
 
 static int fresh(void **state) {
     (void)state;
     created = 0;
     refused_from = MOST;
+    idle = false;
     return 0;
 }
 
@@ -140,11 +148,20 @@ static void shares_of_threads_that_cannot_be_made_are_copied(void **state) {
     }
 }
 
+static void nobody_waits_for_threads_that_get_no_cpu(void **state) {
+    (void)state;
+    const size_t sizes[] = {15 * MIB + 1, 21 * MIB};
+    idle = true;
+    assert_copies(sizes, LENGTH_OF(sizes), 5);
+    assert_int_equal(created, 4);
+}
+
 static void nothing_to_copy_is_fine(void **state) {
     (void)state;
     const krs_copy_job empty = {NULL, NULL, 0};
     assert_int_equal(krs_copy(NULL, 0, 0), KRS_OK);
     assert_int_equal(krs_copy(&empty, 1, 0), KRS_OK);
+    assert_int_equal(created, 0);
 }
 
 static void what_cannot_be_copied_is_refused_and_nothing_is_copied(void **state) {
@@ -170,6 +187,7 @@ int main(void) {
         TEST(helpers_take_no_signals_and_the_caller_takes_those_it_took),
         TEST(threads_are_made_for_4_mib_each_and_no_more_than_8),
         TEST(shares_of_threads_that_cannot_be_made_are_copied),
+        TEST(nobody_waits_for_threads_that_get_no_cpu),
         TEST(nothing_to_copy_is_fine),
         TEST(what_cannot_be_copied_is_refused_and_nothing_is_copied),
     };
