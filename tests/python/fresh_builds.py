@@ -148,6 +148,22 @@ def given_seeds():
     )
 
 
+def of_models():
+    """Models of one layer are whole before the Sequential is."""
+    first = keras.Sequential([keras.Input((6,)), layers.Dense(4)])
+    inputs = keras.Input((4,))
+    second = keras.Model(inputs, layers.Dense(3)(inputs))
+    return sequential(first, layers.Dense(4), second, layers.Dense(1))
+
+
+def written_within():
+    """What is called last is made first, in Python's order."""
+    inputs = keras.Input((6,))
+    long = layers.Dense(4)(layers.Dense(5)(inputs))
+    x = layers.add([layers.Dense(4)(inputs), long])
+    return keras.Model(inputs, layers.Dense(1)(x) + layers.Dense(1)(x * 2))
+
+
 def recurrent():
     return sequential(
         layers.LSTM(4, return_sequences=True, dropout=0.1, recurrent_dropout=0.2),
@@ -208,6 +224,8 @@ OURS = [
     graph,
     odd,
     given_seeds,
+    of_models,
+    written_within,
     recurrent,
     convolutional,
     embedded,

@@ -377,3 +377,96 @@ def test_restarts_are_resets():
             == (losses[trial.seed])
         )
     assert losses[1] != losses[2]
+
+
+class Around(layers.Layer):
+    """Its configuration is not one: it returns the layer that it was given."""
+
+    def __init__(self, inner, **arguments):
+        super().__init__(**arguments)
+        self.inner = inner
+
+    def get_config(self):
+        return {**super().get_config(), "inner": self.inner}
+
+    def build(self, shape):
+        if not self.inner.built:
+            self.inner.build(shape)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("verb", [keraser.reset, keraser.rebuild])
+def test_a_config_that_returns_living_layers_is_refused(verb):
+    """What is in it would be taken for freshly drawn."""
+
+    class Net(keras.Model):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def get_config(self):
+            return {"inner": self.inner}
+
+        def call(self, x):
+            return self.inner(x)
+
+    other = layers.Dense(3)
+    model = Net(Around(other))
+    model(np.ones((1, 4), np.float32))
+    before, objects = weights(model), [id(variable) for variable in model.variables]
+    with pytest.raises(
+        keraser.UnsupportedError, match=r"net.*kernel' in it, which was"
+    ):
+        verb(model)
+    assert weights(model) == before
+    assert [id(variable) for variable in model.variables] == objects
+
+
+class Ahead(keras.optimizers.SGD):
+    """Has another optimizer, which is a living one in its configuration."""
+
+    def __init__(self, inner_optimizer, **arguments):
+        super().__init__(0.1)
+        self.inner_optimizer = inner_optimizer
+
+    def get_config(self):
+        return {"inner_optimizer": self.inner_optimizer}
+
+    @property
+    def variables(self):
+        return [*super().variables, *self.inner_optimizer.variables]
+
+    def build(self, variables):
+        super().build(variables)
+        if not self.inner_optimizer.built:
+            self.inner_optimizer.build(variables)
+
+
+def test_an_optimizer_whose_config_returns_a_living_one_is_refused():
+    model = sequential(layers.Dense(3))
+    model.compile(Ahead(keras.optimizers.Adam()), "mse")
+    model.fit(np.ones((4, 6)), np.ones((4, 3)), verbose=0)
+    inner, before = model.optimizer.inner_optimizer, parkable.values(model)
+    with pytest.raises(keraser.UnsupportedError, match=r"ahead.*which was there"):
+        keraser.reset(model)
+    assert parkable.values(model) == before
+    assert "assign" not in vars(inner)
+
+
+def test_what_stands_beside_a_living_config_can_be_reset():
+    model = sequential(Around(layers.Dense(3)), layers.Dense(2))
+    before = weights(model)
+    with pytest.raises(keraser.UnsupportedError, match="layer 'around"):
+        keraser.reset(model)
+    assert weights(model) == before
+    keraser.reset(model, only=model.layers[1])
+    now = weights(model)
+    assert now[:2] == before[:2]
+    assert now[2] != before[2]
+
+
+def test_a_model_without_weights_says_so():
+    with pytest.raises(keraser.KeraserError, match="it has no weights"):
+        keraser.reset(sequential(layers.Flatten()))

@@ -39,10 +39,9 @@ def _steps(layer: Any) -> Iterator[Step]:
         yield from _steps_of_sequential(layer)
     elif is_functional(layer):
         units = sorted(_units_of_functional(layer), key=lambda pair: pair[0])
-        for number, (_, unit) in enumerate(units):
-            for _, later in units[number + 1 :]:
-                if _was_made_before(later, unit):
-                    yield from _made(later)
+        for unit, made_before in _with_those_made_before([unit for _, unit in units]):
+            for later in made_before:
+                yield from _made(later)
             yield from _steps(unit)
     elif isinstance(layer, Model) and not can_be_made(layer):
         for part in layer.layers:
@@ -77,13 +76,13 @@ def _steps_of_sequential(model: Any) -> Iterator[Step]:
         for steps in parts:
             yield from steps
         return
-    for steps in parts:
-        if len({id(layer) for _, layer in steps}) > 1:  # a model, whole before this one
+    units = []
+    for layer, steps in zip(model.layers, parts, strict=True):
+        if all(one is layer for _, one in steps):
+            units += steps
+        else:  # a model, whole before this one
             yield from steps
-    for verb in ("make", "build"):
-        for steps in parts:
-            if len({id(layer) for _, layer in steps}) <= 1:
-                yield from (step for step in steps if step[0] == verb)
+    yield from sorted(units, key=lambda step: step[0] == "build")
 
 
 def _was_added_to(model: Any) -> bool:
@@ -104,11 +103,30 @@ def _units_of_functional(model: Any) -> Iterator[tuple[int, Any]]:
             yield _first_number([operation]), operation
 
 
-def _was_made_before(layer: Any, other: Any) -> bool:
-    """Told by automatic names, which are numbered by class: in `Dense(1)(Dense(6)(x))`
-    the layer that is called last is made first. What is within them tells it, too."""
-    mine, others = _first_by_class(layer), _first_by_class(other)
-    return any(mine[kind] < others[kind] for kind in mine.keys() & others.keys())
+def _with_those_made_before(units: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Each of these layers, which come in the order of their calls, with later ones
+    that were made before it.
+
+    Told by automatic names, which are numbered by class: in `Dense(1)(Dense(6)(x))` the
+    layer that is called last is made first. What is within them tells it, too.
+    """
+    numbers = [_first_by_class(unit) for unit in units]
+    lowest: list[dict[str, int]] = [{}]  # by class, of a layer and all later ones
+    for mine in reversed(numbers):
+        since = lowest[-1]
+        lower = {kind: min(n, since.get(kind, n)) for kind, n in mine.items()}
+        lowest.append({**since, **lower})
+    lowest.reverse()
+    for place, unit in enumerate(units):
+        before = []
+        if _is_lower(lowest[place + 1], numbers[place]):
+            later = range(place + 1, len(units))
+            before = [units[i] for i in later if _is_lower(numbers[i], numbers[place])]
+        yield unit, before
+
+
+def _is_lower(some: dict[str, int], others: dict[str, int]) -> bool:
+    return any(some[kind] < others[kind] for kind in some.keys() & others.keys())
 
 
 def _first_by_class(layer: Any) -> dict[str, int]:

@@ -39,6 +39,10 @@ def redraw(model: Any, seed: int, only: Any, frozen: bool) -> Redrawn:
     return found
 
 
+def _has_wanted(layer: Any, wanted: set[int]) -> bool:
+    return any(id(variable) in wanted for variable in layer.variables)
+
+
 def _refuse_missing(model: Any, wanted: set[int], drawn: set[int]) -> None:
     """Of a model that is known by its graph, or layer by layer, there is no twin; what
     it added by itself nobody draws."""
@@ -63,7 +67,7 @@ def _wanted(
         for variable in model.variables
         if chosen is None or chosen(variable, variable.path)
     }
-    if not wanted:
+    if not wanted and only is not None:
         raise ValueError(f"only={only!r} names nothing of model {model.name!r}")
     left = []
     for layer in model._flatten_layers():
@@ -85,7 +89,7 @@ def _refuse_quantized(layer: Any, wanted: set[int]) -> None:
     """A quantized layer is made of a trained one; made by itself it is all zeros."""
     if getattr(layer, "quantization_mode", None) is None:
         return
-    if any(id(variable) in wanted for variable in layer.variables):
+    if _has_wanted(layer, wanted):
         raise UnsupportedError(
             f"layer {layer.name!r} is quantized and draws no weights (nothing was "
             "changed): leave it out by only="
@@ -99,7 +103,7 @@ def _nothing(model: Any, left: list[tuple[str, str]]) -> str:
 
 def _pair(layer: Any, twin: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
     """The handles of the layer that are wanted, with the twin's values."""
-    if not any(id(variable) in wanted for variable in layer.variables):
+    if not _has_wanted(layer, wanted):
         return []
     old, new = layer.variables, twin.variables
     looks = [[(tuple(v.shape), v.dtype) for v in variables] for variables in (old, new)]
@@ -133,7 +137,7 @@ def _give(
     states = [
         handle
         for layer in model._flatten_layers()
-        if any(id(variable) in wanted for variable in layer.variables)
+        if _has_wanted(layer, wanted)
         for state in remembered(layer)
         for handle in handles_of(state)
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from keraser.adapters.keras_tf.batches import assign_all, read_all
 from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.sharing import with_wrapped
-from keraser.adapters.keras_tf.twins import take
+from keraser.adapters.keras_tf.twins import Strangers, take
 from keraser.errors import UnsupportedError
 
 
@@ -38,12 +38,15 @@ def new_slots(optimizer: Any, eagerly: bool) -> list[tuple[Any, Any]]:
     Raises:
         UnsupportedError: there is no such twin.
     """
+    strangers = Strangers()
     try:
         twin = type(optimizer).from_config(optimizer.get_config())
+        strangers.refuse(twin)
         if not eagerly:
             for part in (*with_wrapped(twin), *getattr(twin, "optimizers", ())):
                 object.__setattr__(part, "assign", lambda *_: None)
         twin.build(optimizer._trainable_variables)
+        strangers.refuse(twin)
     except Exception as error:  # whatever its author's code raises
         raise UnsupportedError(
             f"optimizer {optimizer.name!r} cannot be made again from its get_config() "

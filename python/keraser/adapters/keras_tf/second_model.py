@@ -7,7 +7,7 @@ from typing import Any
 from keraser.adapters.keras_tf.model import attribute
 from keraser.adapters.keras_tf.randomness import seeded
 from keraser.adapters.keras_tf.remaking import make
-from keraser.adapters.keras_tf.twins import build
+from keraser.adapters.keras_tf.twins import Strangers, build
 from keraser.errors import UnsupportedError
 
 
@@ -20,9 +20,11 @@ def second_model(model: Any, seed: int) -> Any:
     """
     _refuse_adapted(model)
     arguments = _compile_arguments(model)
+    strangers = Strangers()
     try:
         with seeded(seed):
             new = make(model)
+            strangers.refuse(new)
             if model.built and len(new.variables) < len(model.variables):
                 build(new, model)
             if arguments is not None:

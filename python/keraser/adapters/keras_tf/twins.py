@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from keraser import _core
 from keraser.adapters.keras_tf import values
 from keraser.adapters.keras_tf.batches import read_all
 from keraser.adapters.keras_tf.build_order import build_steps
@@ -16,7 +17,9 @@ def make_twins(model: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
     """A second layer for each, made and built in the order of the first ones. One that
     is not wanted and cannot be made is left out."""
     twins: dict[int, Any] = {}
-    for verb, layer in build_steps(model):
+    strangers = Strangers()
+    steps = build_steps(model)
+    for verb, layer in steps:
         if hasattr(layer, "adapt"):
             continue
         try:
@@ -24,10 +27,13 @@ def make_twins(model: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
                 twins[id(layer)] = make(layer)
             elif id(layer) in twins and layer.built:
                 build(twins[id(layer)], layer)
+            if id(layer) in twins:
+                strangers.refuse(twins[id(layer)])
         except Exception as error:  # whatever its author's code raises
             if any(id(variable) in wanted for variable in layer.variables):
                 raise UnsupportedError(advice(layer, str(error))) from error
-    layers = {id(layer): layer for _, layer in build_steps(model)}
+            twins.pop(id(layer), None)
+    layers = {id(layer): layer for _, layer in steps}
     return [(layers[key], twin) for key, twin in twins.items()]
 
 
@@ -41,6 +47,29 @@ def build(twin: Any, layer: Any) -> None:
     for part, other in zip(layer._layers, twin._layers, strict=True):
         if part.built and len(other.variables) < len(part.variables):
             build(other, part)
+
+
+class Strangers:
+    """Tells what a twin has of its own from what was there before.
+
+    A get_config() that returns layers themselves, or an `__init__` that takes one from
+    elsewhere, gives a twin that has a living layer in it: its values are not drawn, and
+    to take them would be to take them from whoever uses it.
+    """
+
+    def __init__(self) -> None:
+        from keras import Variable
+
+        self._held = _core.instances((Variable,))  # else an id() could be used again
+        self._known = set(map(id, self._held))
+
+    def refuse(self, twin: Any) -> None:
+        """Raises TypeError if there is a variable in the twin that it has not made."""
+        for variable in twin.variables:
+            if id(variable) in self._known:
+                raise TypeError(
+                    f"a second one has {variable.path!r} in it, which was there before"
+                )
 
 
 def advice(layer: Any, why: str) -> str:
