@@ -21,6 +21,7 @@ import argparse
 import os
 import statistics
 import time
+from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -113,27 +114,36 @@ def host(model: keras.Model, rounds: int) -> None:
     )
 
 
-def first_steps(model: keras.Model, rounds: int) -> None:
-    width = model.input_shape[-1]
-    x = np.ones((32, width), np.float32)
-    model.train_on_batch(x, x)
+def resnet() -> keras.Model:
+    """About as many bytes, in more variables and more operations to trace."""
+    model = keras.applications.ResNet50(weights=None, input_shape=(64, 64, 3))
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def first_steps(make: Callable[[], keras.Model], rounds: int) -> None:
+    model = make()
+    x = np.ones((4, *model.input_shape[1:]), np.float32)
+    y = np.ones((4, *model.output_shape[1:]), np.float32)
+    model.train_on_batch(x, y)
     snap = keraser.snapshot(model)
 
     def again() -> None:
         snap.restore()
-        model.train_on_batch(x, x)
+        model.train_on_batch(x, y)
 
     def reset() -> None:
         keraser.reset(model, 1)
-        model.train_on_batch(x, x)
+        model.train_on_batch(x, y)
 
     def anew() -> None:
-        other = build(1)
-        other.train_on_batch(x, x)
+        other = make()
+        other.train_on_batch(x, y)
 
-    step = seconds(lambda: model.train_on_batch(x, x), rounds)
+    print(f"{model.name}: {len(snap)} values, {snap.bytes / 1e6:,.0f} MB, 4 rows")
+    step = seconds(lambda: model.train_on_batch(x, y), rounds)
     back, fresh = seconds(again, rounds), seconds(reset, rounds)
-    new = seconds(anew, rounds)
+    new = seconds(anew, max(rounds // 3, 1))
     show("a step", step)
     show("restore and a step", back, f"the step copies {snap.bytes / 1e6:,.0f} MB")
     show("reset and a step", fresh)
@@ -160,7 +170,9 @@ def main() -> None:
     print("1 x: in place")
     show("set_weights and assign of slots", hand, f"{hand / back:.0f} x a restore")
     host(model, options.rounds)
-    first_steps(model, options.rounds)
+    keraser.clear(model)
+    for make in (lambda: build(1), resnet):
+        first_steps(make, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/* copy(): many buffers into others, with the GIL released. */
+/* copy(): many buffers into others, with the GIL released. address(): where one is. */
 #include <stdbool.h>
 
 #include "state.h"
@@ -30,6 +30,23 @@ static bool reserve(pairs *all, Py_ssize_t count) {
     return false;
 }
 
+/* An error of the interpreter says which of the buffers it is about. */
+static bool get(PyObject *of, Py_buffer *buffer, int flags, Py_ssize_t index,
+                const char *side) {
+    if (PyObject_GetBuffer(of, buffer, flags) == 0)
+        return true;
+    PyObject *type, *text, *trace;
+    PyErr_Fetch(&type, &text, &trace);
+    if (text != NULL && (type == PyExc_TypeError || type == PyExc_BufferError)) {
+        PyErr_Format(type, "pair %zd, %s: %S", index, side, text);
+        Py_DECREF(type);
+        Py_DECREF(text);
+        Py_XDECREF(trace);
+    } else
+        PyErr_Restore(type, text, trace);
+    return false;
+}
+
 static bool hold(pairs *all, PyObject *pair, bool into_readonly) {
     const Py_ssize_t i = all->count;
     if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
@@ -37,10 +54,9 @@ static bool hold(pairs *all, PyObject *pair, bool into_readonly) {
         return false;
     }
     const int flags = PyBUF_C_CONTIGUOUS | (into_readonly ? 0 : PyBUF_WRITABLE);
-    if (PyObject_GetBuffer(PyTuple_GET_ITEM(pair, 0), &all->to[i], flags) < 0)
+    if (!get(PyTuple_GET_ITEM(pair, 0), &all->to[i], flags, i, "to"))
         return false;
-    if (PyObject_GetBuffer(PyTuple_GET_ITEM(pair, 1), &all->from[i],
-                           PyBUF_C_CONTIGUOUS) < 0) {
+    if (!get(PyTuple_GET_ITEM(pair, 1), &all->from[i], PyBUF_C_CONTIGUOUS, i, "from")) {
         PyBuffer_Release(&all->to[i]);
         return false;
     }
@@ -73,10 +89,14 @@ PyObject *krs_py_copy(PyObject *module, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"pairs", "into_readonly", "threads", NULL};
     PyObject *list;
     int into_readonly = 0;
-    unsigned threads = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$pI:copy", names, &PyList_Type,
+    int threads = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$pi:copy", names, &PyList_Type,
                                      &list, &into_readonly, &threads))
         return NULL;
+    if (threads < 0) {
+        PyErr_SetString(PyExc_ValueError, "threads is negative");
+        return NULL;
+    }
     pairs all = {0};
     PyObject *copied = NULL;
     /* A copy of the list: to ask for a buffer may run code that changes it. */
@@ -85,8 +105,18 @@ PyObject *krs_py_copy(PyObject *module, PyObject *args, PyObject *kwargs) {
     for (Py_ssize_t i = 0; held && i < PyTuple_GET_SIZE(given); i++)
         held = hold(&all, PyTuple_GET_ITEM(given, i), into_readonly);
     if (held)
-        copied = copy_all(&all, threads);
+        copied = copy_all(&all, (unsigned)threads);
     release(&all);
     Py_XDECREF(given);
     return copied;
+}
+
+PyObject *krs_py_address(PyObject *module, PyObject *thing) {
+    (void)module;
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(thing, &buffer, PyBUF_STRIDES) < 0)
+        return NULL;
+    PyObject *address = PyLong_FromVoidPtr(buffer.buf);
+    PyBuffer_Release(&buffer);
+    return address;
 }

@@ -77,6 +77,9 @@ PyDoc_STRVAR(
     "Copies buffers: a list of tuples (to, from) of equal sizes, all C-contiguous.\n"
     "With into_readonly the caller vouches that nobody else knows the targets.\n"
     "Releases the GIL; returns the number of bytes. After an error nothing is copied.");
+PyDoc_STRVAR(address_doc,
+             "address($module, buffer, /)\n--\n\n"
+             "Where the memory of a buffer begins: equal if it is shared.");
 PyDoc_STRVAR(
     capabilities_doc,
     "capabilities($module, /)\n--\n\n"
@@ -115,6 +118,7 @@ static PyMethodDef methods[] = {
     {"trim", krs_py_trim, METH_NOARGS, trim_doc},
     {"copy", (PyCFunction)(void (*)(void))krs_py_copy, METH_VARARGS | METH_KEYWORDS,
      copy_doc},
+    {"address", krs_py_address, METH_O, address_doc},
     {"capabilities", krs_py_capabilities, METH_NOARGS, capabilities_doc},
     {"tensorflow_hash", krs_py_tensorflow_hash, METH_O, tensorflow_hash_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},

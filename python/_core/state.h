@@ -43,8 +43,9 @@ PyObject *krs_py_learn_arrays(PyObject *module, PyObject *arguments); /* referen
 PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
 PyObject *krs_py_trim(PyObject *module, PyObject *unused);            /* trim.c */
 PyObject *krs_py_copy(PyObject *module, PyObject *args, PyObject *kwargs); /* copy.c */
-PyObject *krs_py_capabilities(PyObject *module, PyObject *unused);         /* trim.c */
-PyObject *krs_py_tensorflow_hash(PyObject *module, PyObject *name);        /* trim.c */
+PyObject *krs_py_address(PyObject *module, PyObject *buffer);
+PyObject *krs_py_capabilities(PyObject *module, PyObject *unused);  /* trim.c */
+PyObject *krs_py_tensorflow_hash(PyObject *module, PyObject *name); /* trim.c */
 
 /* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */
 PyObject *krs_describe_variable(const krs_variable *variable); /* variables.c */

@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from keraser.errors import KeraserError
 
@@ -13,8 +14,7 @@ from keraser.errors import KeraserError
 TOLD = 3
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One value: what it is called, and what it looks like."""
 
     path: str

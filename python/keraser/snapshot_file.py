@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import astuple
 from typing import Any
 
 from keraser import array_files, storage
@@ -30,7 +29,7 @@ def save(path: str, taken: Structure, arrays: Sequence[Any], overwrite: bool) ->
         "scope": taken.scope,
         "partial": taken.partial,
         "optimizer_was_built": taken.optimizer_was_built,
-        "rows": [astuple(row) for row in taken.rows],
+        "rows": taken.rows,
         "names": [entry.name for entry in entries],
         "digests": [entry.digest.hex() for entry in entries],
     }

@@ -1,6 +1,9 @@
 /* Copying: every byte arrives, none beside, whatever the jobs and the threads. */
+#define _POSIX_C_SOURCE 200809L /* pthread_sigmask */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,23 +13,32 @@
 enum { MIB = 1 << 20, GUARD = 16, MOST = 8 };
 
 static int created, refused_from = MOST;
+static bool idle; /* threads that are made do nothing: they get no CPU in time */
+static sigset_t inherited; /* by the thread that was made last */
 int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *),
                           void *);
 int __wrap_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *),
                           void *);
+
+static void *do_nothing(void *argument) {
+    return argument;
+}
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*routine)(void *), void *argument) {
     if (created >= refused_from)
         return EAGAIN;
     created++;
-    return __real_pthread_create(thread, attributes, routine, argument);
+    pthread_sigmask(SIG_SETMASK, NULL, &inherited);
+    return __real_pthread_create(thread, attributes, idle ? do_nothing : routine,
+                                 argument);
 }
 
 static int fresh(void **state) {
     (void)state;
     created = 0;
     refused_from = MOST;
+    idle = false;
     return 0;
 }
 
@@ -85,6 +97,36 @@ static void many_small_ones_arrive(void **state) {
     assert_int_equal(created, 1); /* 10 MB: two shares of at least 4 MiB */
 }
 
+static void jobs_drawn_at_random_arrive(void **state) {
+    enum { JOBS = 40, ROUNDS = 20 };
+    uint32_t drawn = 1;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t sizes[JOBS];
+        for (size_t i = 0; i < JOBS; i++) {
+            drawn = drawn * 1664525u + 1013904223u;
+            sizes[i] =
+                (drawn >> 8) >> (drawn >> 27); /* of each power of two up to 24 */
+        }
+        fresh(state);
+        refused_from = (int)(round % 3) + 1;
+        assert_copies(sizes, JOBS, round % MOST + 1);
+    }
+}
+
+static void helpers_take_no_signals_and_the_caller_takes_those_it_took(void **state) {
+    (void)state;
+    const size_t sizes[] = {9 * MIB};
+    sigset_t some, after;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &some, NULL);
+    assert_copies(sizes, 1, 2);
+    assert_int_equal(created, 1);
+    assert_true(sigismember(&inherited, SIGINT) && sigismember(&inherited, SIGTERM));
+    pthread_sigmask(SIG_SETMASK, NULL, &after);
+    assert_true(sigismember(&after, SIGUSR1) && !sigismember(&after, SIGINT));
+}
+
 static void threads_are_made_for_4_mib_each_and_no_more_than_8(void **state) {
     const size_t small[] = {8 * MIB - 1}, big[] = {40 * MIB};
     assert_copies(small, 1, 8);
@@ -106,11 +148,20 @@ static void shares_of_threads_that_cannot_be_made_are_copied(void **state) {
     }
 }
 
+static void nobody_waits_for_threads_that_get_no_cpu(void **state) {
+    (void)state;
+    const size_t sizes[] = {15 * MIB + 1, 21 * MIB};
+    idle = true;
+    assert_copies(sizes, LENGTH_OF(sizes), 5);
+    assert_int_equal(created, 4);
+}
+
 static void nothing_to_copy_is_fine(void **state) {
     (void)state;
     const krs_copy_job empty = {NULL, NULL, 0};
     assert_int_equal(krs_copy(NULL, 0, 0), KRS_OK);
     assert_int_equal(krs_copy(&empty, 1, 0), KRS_OK);
+    assert_int_equal(created, 0);
 }
 
 static void what_cannot_be_copied_is_refused_and_nothing_is_copied(void **state) {
@@ -132,8 +183,11 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
         TEST(odd_sizes_arrive_whole_on_any_number_of_threads),
         TEST(many_small_ones_arrive),
+        TEST(jobs_drawn_at_random_arrive),
+        TEST(helpers_take_no_signals_and_the_caller_takes_those_it_took),
         TEST(threads_are_made_for_4_mib_each_and_no_more_than_8),
         TEST(shares_of_threads_that_cannot_be_made_are_copied),
+        TEST(nobody_waits_for_threads_that_get_no_cpu),
         TEST(nothing_to_copy_is_fine),
         TEST(what_cannot_be_copied_is_refused_and_nothing_is_copied),
     };

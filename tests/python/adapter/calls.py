@@ -278,6 +278,11 @@ def tensorflow_hash(_world, via=just_call):
         return None
 
 
+def address(_world, via=just_call):
+    block = bytearray(1 << 20)
+    return via(_core.address, block) == _core.address(memoryview(block))
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -303,6 +308,7 @@ CALLS = {
     "copy": [copy],
     "capabilities": [capabilities],
     "tensorflow_hash": [tensorflow_hash],
+    "address": [address],
 }
 
 
@@ -341,6 +347,7 @@ REFUSED = [
     (OverflowError, lambda _: _core.still_tracked([1 << 80])),
     (TypeError, lambda w: _core.tensorflow_hash(w)),
     (keraser.UnsupportedError, lambda _: _core.tensorflow_hash("int")),
+    (TypeError, lambda w: _core.address(w)),
     (TypeError, lambda w: _core.ask(w.box, w.box, w, [], [])),
     (TypeError, lambda w: _core.ask(w, w.box, None, [], [])),
     (TypeError, lambda w: _core.ask([], w, None, [], [])),

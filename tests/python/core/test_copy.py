@@ -29,12 +29,16 @@ def test_numbers_are_copied_as_their_bytes():
     ("bad", "error", "text"),
     [
         ((bytearray(2), b"abc"), ValueError, "pair 1: 3 bytes do not fit 2"),
-        ((b"abc", b"xyz"), BufferError, "not writable"),
-        ((bytearray(3), 3), TypeError, "bytes-like"),
-        ((3, b"abc"), TypeError, "bytes-like"),
+        ((b"abc", b"xyz"), BufferError, "pair 1, to: .*not writable"),
+        ((bytearray(3), 3), TypeError, "pair 1, from: .*bytes-like"),
+        ((3, b"abc"), TypeError, "pair 1, to: .*bytes-like"),
         ([bytearray(3), b"abc"], TypeError, "pair 1 is no tuple"),
         ((bytearray(3),), TypeError, "pair 1 is no tuple"),
-        ((memoryview(bytearray(6))[::2], b"abc"), BufferError, "contiguous"),
+        (
+            (memoryview(bytearray(6))[::2], b"abc"),
+            BufferError,
+            "pair 1, to: .*contiguous",
+        ),
     ],
 )
 def test_after_an_error_nothing_is_copied_or_held(bad, error, text):
@@ -44,8 +48,9 @@ def test_after_an_error_nothing_is_copied_or_held(bad, error, text):
         _core.copy([(target, source), bad])
     assert target == b"..."
     assert [sys.getrefcount(thing) for thing in (target, source, bad)] == counts
-    target.extend(b"!")  # refused while somebody has the buffer
-    source.clear()
+    for thing in (target, source, *bad):
+        if isinstance(thing, bytearray):
+            thing.extend(b"!")  # refused while somebody has the buffer
 
 
 def test_a_readonly_target_is_written_only_when_asked():
@@ -62,6 +67,27 @@ def test_a_readonly_target_is_written_only_when_asked():
 def test_what_is_no_list_of_pairs_is_refused(arguments):
     with pytest.raises(TypeError):
         _core.copy(*arguments)
+
+
+def test_a_number_of_threads_is_not_negative():
+    target = bytearray(3)
+    with pytest.raises(ValueError, match="negative"):
+        _core.copy([(target, b"abc")], threads=-1)
+    assert target == bytes(3)
+
+
+def test_an_address_tells_what_shares_memory():
+    block, other = bytearray(64), bytearray(64)
+    view = memoryview(block)
+    start = _core.address(block)
+    assert _core.address(view) == _core.address(view.toreadonly()) == start
+    assert _core.address(view[::2]) == start
+    assert _core.address(view[5:]) == start + 5
+    assert _core.address(other) != start
+    del view
+    block.clear()  # refused while somebody has the buffer
+    with pytest.raises(TypeError, match="bytes-like"):
+        _core.address(3)
 
 
 def test_other_threads_go_on():

@@ -444,7 +444,7 @@ def test_a_config_that_returns_living_layers_is_refused(verb):
 class Ahead(keras.optimizers.SGD):
     """Has another optimizer, which is a living one in its configuration."""
 
-    def __init__(self, inner_optimizer):
+    def __init__(self, inner_optimizer, **_arguments):
         super().__init__(0.1)
         self.inner_optimizer = inner_optimizer
 

@@ -9,9 +9,9 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 `values` how its memory goes · `barring` the functions that captured them ·
 `swapping` what parking touches · `states` what training changes, `batches` many
 values at once · `renewing` what they were before it ·
-`redrawing` fresh weights, `twins`, `build_order` and
-`randomness` what they come from · `remaking`, `customs` things made again · `second_model` a model from another's configuration ·
-`health` what doctor() says.
+`redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
+`remaking` things made a second time, `customs` the user's own among them ·
+`second_model` a model from another's configuration · `health` what doctor() says.
 """
 
 from __future__ import annotations
