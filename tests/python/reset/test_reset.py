@@ -152,6 +152,25 @@ def test_nobodys_random_states_change(seed):
     assert draws() == before
 
 
+def test_who_draws_from_tensorflow_takes_nothing_from_its_sequence():
+    model = sequential(
+        layers.Dense(3, kernel_initializer=lambda *a, **_: tf.random.normal(a[0]))
+    )
+
+    def draw():
+        drawn = [tf.random.normal((6, 3)), tf.random.normal((6, 3), seed=2)]
+        return [tensor.numpy().tolist() for tensor in drawn]
+
+    tf.random.set_seed(5)
+    expected = [draw() for _ in range(2)]
+    tf.random.set_seed(5)
+    assert draw() == expected[0]
+    before = weights(model)
+    keraser.reset(model, SEED)
+    assert draw() == expected[1]
+    assert weights(model) != before
+
+
 def test_without_a_seed_it_differs_and_says_how_to_repeat_it():
     model, *_ = parkable.dense()
     report = keraser.reset(model)

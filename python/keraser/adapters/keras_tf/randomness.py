@@ -25,9 +25,29 @@ def seeded(seed: int) -> Iterator[None]:
         numpy.random.seed(seed)
         global_state.set_global_attribute("global_random_seed", seed)
         global_state.set_global_attribute("global_seed_generator", None)
-        yield
+        with _tensorflows_aside():
+            yield
     finally:
         random.setstate(python)
         numpy.random.set_state(numpys)
         for name, value in kept.items():
             global_state.set_global_attribute(name, value)
+
+
+@contextlib.contextmanager
+def _tensorflows_aside() -> Iterator[None]:
+    """What draws from TensorFlow's own generator meanwhile does not draw from the user's
+    sequence. A seed that nobody has: kernels are kept by seed, each with its place in
+    the sequence, and one of the user's would go on from another place."""
+    from tensorflow.python.eager import context
+
+    eager = context.context()
+    if eager._seed is None:
+        yield
+        return
+    kept = eager._seed, eager._rng
+    eager._seed, eager._rng = random.SystemRandom().getrandbits(31), random.Random()
+    try:
+        yield
+    finally:
+        eager._seed, eager._rng = kept
