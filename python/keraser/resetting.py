@@ -29,6 +29,8 @@ class ResetReport:
         layers: names of the layers that got fresh weights.
         bytes: size of these.
         left: what was left alone, and why.
+        shared: layers that something else has as well, which has fresh weights in them
+            now, too; and what that is.
         optimizer: what became of it, "" without one.
         seconds: how long the call took.
     """
@@ -41,6 +43,7 @@ class ResetReport:
     layers: tuple[str, ...]
     bytes: int
     left: tuple[tuple[str, str], ...]
+    shared: tuple[tuple[str, str], ...]
     optimizer: str
     seconds: float
 
@@ -64,6 +67,7 @@ class ResetReport:
             ("layers", ", ".join(self.layers)),
             ("optimizer", self.optimizer or "none"),
             *(("left", f"{what} {why}") for what, why in self.left),
+            *(("shared", f"{what} is in {user}, too") for what, user in self.shared),
             ("called at", f"{self.where}, {self.when}"),
         ]
 
@@ -81,17 +85,18 @@ def reset(
     after `keras.utils.set_random_seed(seed)`: Keras draws the seeds of initializers in
     the order in which layers are made and built. That order is told from the model, and
     right for layers that are made in the order in which they are called; where code
-    makes them in another one, a seed gives the same weights each time, but not those
-    of its build. Nor can it be promised for initializers that draw from TensorFlow's
-    own generator. Your own random states (random, NumPy, TensorFlow, Keras) are
-    afterwards as before; no other thread should draw from them meanwhile.
+    makes them in another one, or gives one initializer to several layers, a seed gives
+    the same weights each time, but not those of its build. Nor can it be promised for
+    initializers that draw from TensorFlow's own generator. Your own random states
+    (random, NumPy, TensorFlow, Keras) are afterwards as before; no other thread should
+    draw from them meanwhile.
 
     Args:
         model: a built Keras model on the TensorFlow backend; no step may be running.
         seed: 0 to 2**32 - 1. None: one from the system's entropy; the report has it.
         only: a layer, a pattern for names of layers or paths of variables (`"head*"`),
             a function that is given each layer and says whether, or a list of these.
-            The rest keeps its weights.
+            The rest keeps its weights; optimizer and metrics start anew as a whole.
         frozen: whether layers with `trainable=False` get fresh weights, too.
 
     Layers that have adapted to data (Normalization, StringLookup, TextVectorization)
@@ -132,6 +137,7 @@ def reset(
             layers=tuple(done.layers),
             bytes=done.bytes,
             left=tuple(done.left),
+            shared=tuple(done.shared),
             optimizer=done.optimizer,
             seconds=time.perf_counter() - started,
         )

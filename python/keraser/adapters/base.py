@@ -150,12 +150,14 @@ class Redrawn:
         layers: their names, in the order in which the model was built.
         bytes: of their new values.
         left: what was left alone, and why.
+        shared: layers that something else has as well, and what that is.
         optimizer: what became of it, "" without one.
     """
 
     layers: list[str] = field(default_factory=list)
     bytes: int = 0
     left: list[tuple[str, str]] = field(default_factory=list)
+    shared: list[tuple[str, str]] = field(default_factory=list)
     optimizer: str = ""
 
 

@@ -214,6 +214,18 @@ def test_only_some_layers_and_with_the_same_draws():
     assert [a == b for a, b in zip(weights(model), whole, strict=True)].count(False) < 4
 
 
+def test_what_another_model_has_as_well_is_named():
+    encoder = layers.Dense(3, name="reset_encoder")
+    one, two = sequential(encoder, layers.Dense(1)), sequential(encoder)
+    expected = (("layer 'reset_encoder'", f"model {two.name!r}"),)
+    report = keraser.reset(one)
+    assert report.shared == expected
+    assert f"'reset_encoder' is in model {two.name!r}, too" in repr(report)
+    assert keraser.reset(one, only=one.layers[1]).shared == ()
+    del two
+    assert keraser.reset(one).shared == ()
+
+
 def test_what_was_adapted_stays():
     model, *_ = real_models.preprocessing()
     norm = next(la for la in model._flatten_layers() if "normalization" in la.name)

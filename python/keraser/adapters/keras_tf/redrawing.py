@@ -9,6 +9,7 @@ from keraser.adapters.keras_tf.batches import assign_all, read_all
 from keraser.adapters.keras_tf.model import attribute, handles_of
 from keraser.adapters.keras_tf.randomness import seeded
 from keraser.adapters.keras_tf.renewing import as_new
+from keraser.adapters.keras_tf.sharing import users_of
 from keraser.adapters.keras_tf.states import choose, remembered
 from keraser.adapters.keras_tf.twins import advice, make_twins, take
 from keraser.errors import KeraserError, UnsupportedError
@@ -23,6 +24,7 @@ def redraw(model: Any, seed: int, only: Any, frozen: bool) -> Redrawn:
     """
     wanted, left = _wanted(model, only, frozen)
     found = Redrawn(left=left)
+    found.shared = _shared(model, wanted)
     pairs: list[tuple[Any, Any]] = []
     with seeded(seed):
         twins = make_twins(model, wanted)
@@ -37,6 +39,15 @@ def redraw(model: Any, seed: int, only: Any, frozen: bool) -> Redrawn:
         found.bytes = sum(_bytes(value) for _, value in pairs)
         _give(model, pairs, wanted, found)
     return found
+
+
+def _shared(model: Any, wanted: set[int]) -> list[tuple[str, str]]:
+    users = users_of(model)
+    return [
+        (f"layer {layer.name!r}", users[id(layer)])
+        for layer in model._flatten_layers()
+        if id(layer) in users and _has_wanted(layer, wanted)
+    ]
 
 
 def _has_wanted(layer: Any, wanted: set[int]) -> bool:

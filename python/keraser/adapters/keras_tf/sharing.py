@@ -8,6 +8,7 @@ variable will use it again.
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -74,6 +75,32 @@ def _add_parked(found: Sharing, own: set[int]) -> None:
         found.layers.update((i, users[i]) for i in users if i in own)
         found.variables.update(users)
         found.optimizers.update(users)
+
+
+def users_of(model: Any) -> dict[int, str]:
+    """Who else tracks a layer of the model, by id() of the layer, in words. Whatever
+    seems to is looked at again when garbage is gone."""
+    own = parts_of(model)
+    found = _users_of(own)
+    if found:
+        gc.collect()
+        found = _users_of(own)
+    return found
+
+
+def _users_of(own: set[int]) -> dict[int, str]:
+    from keras import Layer
+
+    found: dict[int, str] = {}
+    living = _core.instances((Layer,))
+    wrapped = {id(attribute(other, "_functional")) for other in living}
+    for other in living:
+        if id(other) in own or id(other) in wrapped:
+            continue
+        for layer in _listed(other, "_layers"):
+            if id(layer) in own:
+                found[id(layer)] = _name(other)
+    return found
 
 
 def parts_of(model: Any) -> set[int]:
