@@ -84,12 +84,13 @@ def reset(
     The same seed gives the same weights, equal bit for bit to those of a fresh build
     after `keras.utils.set_random_seed(seed)`: Keras draws the seeds of initializers in
     the order in which layers are made and built. That order is told from the model, and
-    right for layers that are made in the order in which they are called; where code
-    makes them in another one, or gives one initializer to several layers, a seed gives
-    the same weights each time, but not those of its build. Nor can it be promised for
-    initializers that draw from TensorFlow's own generator. Your own random states
-    (random, NumPy, TensorFlow, Keras) are afterwards as before; no other thread should
-    draw from them meanwhile.
+    right for layers that are made in the order in which they are called. Where code
+    makes them in another one, a seed gives the same weights each time, but not always
+    those of its build: `Dropout(0.1)(Dense(8)(x))` makes the outer layer first. So it
+    is where several layers have one initializer, and it cannot be promised at all for
+    one that draws from TensorFlow's own generator. Your own random states (random,
+    NumPy, TensorFlow, Keras) are afterwards as before; no other thread should draw from
+    them meanwhile.
 
     Args:
         model: a built Keras model on the TensorFlow backend; no step may be running.

@@ -37,7 +37,7 @@ def seeded(seed: int) -> Iterator[None]:
 @contextlib.contextmanager
 def _tensorflows_aside() -> Iterator[None]:
     """What draws from TensorFlow's own generator meanwhile takes nothing from the
-    user's sequence. Its seed is one that nobody has: kernels are kept by seed, each with
+    user's sequence. It gets a seed that nobody has: kernels are kept by seed, each with
     its place in the sequence, and one of the user's would be at another place then."""
     from tensorflow.python.eager import context
 
