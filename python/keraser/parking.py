@@ -39,7 +39,9 @@ def park(
     Everything else stays, traced functions included, so that after
     `keraser.unpark(model)` training goes on where it was, bit for bit, without a
     retrace. Meanwhile any use of the model, of its layers, variables, metrics and
-    optimizer, and of functions that captured them, raises `ParkedModelError`.
+    optimizer, and of functions that captured them, raises `ParkedModelError`. A call
+    that another thread has under way ends with it, or with TensorFlow's own
+    InvalidArgumentError about a value of size 0; never with a number.
 
     What the model shares with another living model is left as it is and named in the
     receipt. Values of one element are kept with the rest, but not freed.
