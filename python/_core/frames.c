@@ -41,6 +41,16 @@ int krs_frames_visit(krs_variable_visitor visit, void *context) {
     return 0;
 }
 
+Py_ssize_t krs_frames_stack(int depth, PyObject ***values) {
+    krs_frame *frame = krs_frame_top(PyThreadState_Get());
+    for (; frame != NULL; frame = krs_frame_back(frame)) {
+        PyCodeObject *code = krs_frame_code(frame);
+        if (code != NULL && depth-- == 0)
+            return krs_frame_stack(frame, code, values);
+    }
+    return 0;
+}
+
 int krs_frames_line(const krs_variable *variable) {
     return krs_frame_line((krs_frame *)variable->frame, variable->code);
 }
@@ -65,6 +75,11 @@ int krs_frames_readable(void) {
 
 int krs_frames_visit(krs_variable_visitor visit, void *context) {
     (void)visit, (void)context;
+    return 0;
+}
+
+Py_ssize_t krs_frames_stack(int depth, PyObject ***values) {
+    (void)depth, (void)values;
     return 0;
 }
 

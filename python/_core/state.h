@@ -30,6 +30,8 @@ PyObject *krs_py_process(PyObject *module, PyObject *unused);      /* figures.c 
 PyObject *krs_py_heap(PyObject *module, PyObject *unused);         /* figures.c */
 PyObject *krs_py_variables(PyObject *module, PyObject *objects);   /* variables.c */
 PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.c */
+PyObject *krs_py_count(PyObject *module, PyObject *types);         /* count.c */
+PyObject *krs_py_stack(PyObject *module, PyObject *arguments);     /* stack.c */
 PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);   /* tracked.c */
 PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
                      PyObject *keywords);                            /* ask.c */

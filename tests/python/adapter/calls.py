@@ -164,6 +164,44 @@ def recent_instances(world, via=just_call):
     return world.shelf in _core.instances((Holder,), sys.maxsize)
 
 
+def count(_world, via=just_call):
+    kinds = (Thing, Holder, Holder, list)
+    objects, (things, holders, again, lists) = via(_core.count, kinds)
+    for kind, found in ((Thing, things), (Holder, holders)):
+        assert found == len(_core.instances((kind,)))
+    assert objects > things + holders + lists
+    return things, holders, again
+
+
+class Block:
+    """A context manager whose exit is called by the interpreter itself, so that the
+    function of the with statement has its stack written down."""
+
+    def __enter__(self):
+        return self
+
+    @property
+    def __exit__(self):
+        def leave(*_error):
+            self.found = _core.stack(1)
+
+        return leave
+
+
+def return_from(block, thing):
+    for _ in (1, 2):
+        with block:
+            return thing
+
+
+def stack(world, via=just_call):
+    block = Block()
+    thing = return_from(block, world.kept)
+    told = sys.version_info >= (3, 11)
+    assert [kept is thing for kept in block.found[1:]] == [True] * told
+    return via(_core.stack, 10**6)
+
+
 def still_tracked(world, via=just_call):
     ids = [id(thing) for thing in world.everything()]
     gone = id(object())
@@ -292,6 +330,8 @@ CALLS = {
     "Owned": [owned, owned_outside, owned_instances, owned_figures, owned_release],
     "variables": [variables],
     "instances": [instances, recent_instances],
+    "count": [count],
+    "stack": [stack],
     "still_tracked": [still_tracked],
     "ask": [ask, ask_whole, ask_in_a_child, ask_for_the_nearest],
     "static_holders": [static_holders],
@@ -338,6 +378,11 @@ REFUSED = [
     (ValueError, lambda _: _core.copy([(bytearray(2), b"abc")])),
     (TypeError, lambda w: _core.copy([(bytearray(3), b"abc"), (w, b"")])),
     (TypeError, lambda w: _core.variables(w)),
+    (TypeError, lambda w: _core.count([type(w)])),
+    (TypeError, lambda w: _core.count((w,))),
+    (TypeError, lambda w: _core.count((int,) * 65)),
+    (TypeError, lambda w: _core.stack("here")),
+    (ValueError, lambda w: _core.stack(-1)),
     (TypeError, lambda w: _core.instances([type(w)])),
     (TypeError, lambda w: _core.instances((w,))),
     (TypeError, lambda w: _core.instances((type(w),), "many")),

@@ -11,7 +11,7 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
 `remaking` things made a second time, `customs` the user's own among them ·
-`second_model` a model from another's configuration · `health` what doctor() says.
+`births` who is being made · `second_model` a model from another's configuration · `health` what doctor() says.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from keraser.adapters.base import Barred, Belongings, Plan, Redrawn, State
 from keraser.adapters.keras_tf import (
     barring,
     batches,
+    births,
     caches,
     executables,
     guard,
@@ -162,8 +163,11 @@ class KerasTensorFlow:
             limits.append(f"XLA's executables were not dropped: {reason}")
         return [] if reset is None else [reset]
 
-    def reset_session(self) -> list[Reset]:
-        return session.reset_names()
+    def name_counters(self) -> dict[str, int]:
+        return session.name_counters()
+
+    def reset_session(self, names: dict[str, int]) -> list[Reset]:
+        return session.reset_names(names)
 
     def settings(self) -> dict[str, str]:
         return session.settings()
@@ -271,6 +275,15 @@ class KerasTensorFlow:
 
     def from_host(self, arrays: list[Any], handles: list[Any]) -> list[Any]:
         return batches.from_host(arrays, handles)
+
+    def watch_births(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
+        return births.watch_models(watcher)
+
+    def watch_values(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
+        return births.watch_values(watcher)
+
+    def value_types(self) -> tuple[type, ...]:
+        return births.value_types()
 
     def guard_on(self) -> None:
         guard.turn_on()

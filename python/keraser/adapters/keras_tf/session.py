@@ -61,14 +61,22 @@ def _as_text(value: Any) -> str:
     return f"{type(value).__name__} {name or hex(id(value))}"
 
 
-def reset_names() -> list[Reset]:
-    """Automatic names start again at `dense`, `dense_1`, ..., after those in use."""
+def name_counters() -> dict[str, int]:
+    """How many automatic names of each kind have been given on this thread."""
+    return dict(_state().get("object_name_uids") or {})
+
+
+def reset_names(given: dict[str, int]) -> list[Reset]:
+    """Automatic names start again at `dense`, `dense_1`, ..., after those in use and
+    those that `given` counts."""
     from keras.src.backend.common.stateless_scope import in_stateless_scope
 
     state, resets = _state(), []
     counters = state.get("object_name_uids")
     if counters:
         in_use = _names_in_use()
+        for name, count in given.items():
+            in_use[name] = max(in_use[name], count)
         freed = sum(max(counters[name] - in_use[name], 0) for name in counters)
         counters.clear()
         counters.update(in_use)

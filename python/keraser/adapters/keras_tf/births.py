@@ -1,0 +1,116 @@
+"""Who is born: models, and what else keeps memory once it has a name.
+
+While somebody watches, the constructors of Keras and TensorFlow that are listed here
+are wrapped. The last watcher to leave puts them back as they were. Where somebody else
+has wrapped them meanwhile, ours stays inside theirs and hands everything on.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+Watcher = Callable[[Any], None]
+
+_lock = threading.Lock()
+_of_models: list[Watcher] = []
+_of_values: list[Watcher] = []
+#: (class, name of the constructor, what it was, what is there now)
+_wrapped: list[tuple[type, str, Any, Any]] = []
+
+
+def watch_models(watcher: Watcher) -> Callable[[], None]:
+    """Calls `watcher(model)` when a model has been allocated, before its `__init__`, on
+    the thread that makes it. Returns what ends it; calling that again does nothing."""
+    return _watch(_of_models, watcher)
+
+
+def watch_values(watcher: Watcher) -> Callable[[], None]:
+    """The same for datasets, their iterators, tf.functions and concrete functions."""
+    return _watch(_of_values, watcher)
+
+
+def _watch(watchers: list[Watcher], watcher: Watcher) -> Callable[[], None]:
+    with _lock:
+        _wrap()
+        watchers.append(watcher)
+    return functools.partial(_leave, watchers, watcher)
+
+
+def _leave(watchers: list[Watcher], watcher: Watcher) -> None:
+    with _lock:
+        if watcher in watchers:
+            watchers.remove(watcher)
+        if not _of_models and not _of_values:
+            _unwrap()
+
+
+def value_types() -> tuple[type, ...]:
+    """What `watch_values` tells of."""
+    from tensorflow.python.data.ops.dataset_ops import DatasetV2
+    from tensorflow.python.data.ops.iterator_ops import OwnedIterator
+    from tensorflow.python.eager.polymorphic_function import (
+        concrete_function,
+        polymorphic_function,
+    )
+
+    return (
+        DatasetV2,
+        OwnedIterator,
+        polymorphic_function.Function,
+        concrete_function.ConcreteFunction,
+    )
+
+
+def _wrap() -> None:
+    import keras
+
+    _replace(keras.Model, "__new__", _tell_of_model)
+    for kind in value_types():
+        _replace(kind, "__init__", _tell_of_value)
+
+
+def _replace(kind: type, name: str, make: Callable[[Any], Any]) -> None:
+    if any(entry[:2] == (kind, name) for entry in _wrapped):
+        return
+    there = vars(kind).get(name)
+    ours = make(getattr(kind, name))
+    setattr(kind, name, ours)
+    _wrapped.append((kind, name, there, vars(kind)[name]))
+
+
+def _tell_of_model(make: Any) -> Any:
+    @functools.wraps(make)
+    def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+        model = make(cls, *args, **kwargs)
+        if type(model) is cls:  # not a Model that has turned into a Functional inside
+            for watcher in tuple(_of_models):
+                watcher(model)
+        return model
+
+    return __new__
+
+
+def _tell_of_value(make: Any) -> Any:
+    @functools.wraps(make)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        for watcher in tuple(_of_values):
+            watcher(self)
+
+    return __init__
+
+
+def _unwrap() -> None:
+    """Takes off what is still on top; what is not stays, and hands everything on."""
+    for entry in list(_wrapped):
+        kind, name, there, ours = entry
+        if vars(kind).get(name) is not ours:
+            continue
+        if there is None:
+            delattr(kind, name)
+        else:
+            setattr(kind, name, there)
+        _wrapped.remove(entry)
