@@ -47,9 +47,8 @@ static PyObject *answer(const krs_tally *tally) {
         else
             PyList_SET_ITEM(list, i, number);
     }
-    return list == NULL
-               ? NULL
-               : Py_BuildValue("nN", (Py_ssize_t)tally->counts[count], list);
+    return list == NULL ? NULL
+                        : Py_BuildValue("nN", (Py_ssize_t)tally->counts[count], list);
 }
 
 PyObject *krs_py_count(PyObject *module, PyObject *types) {

@@ -9,8 +9,8 @@
  *     krs_frame_slot_name(code, slot)  borrowed str
  *     krs_frame_line(frame, code)
  *     krs_frame_stack(frame, code, values)  its value stack while it waits for a call
- *                                of a Python function, and how many; 0 if it is not told
- *     krs_frame_is_suspended(object)  1 for the frame object of a generator that does
+ *                                of a Python function, and how many; 0 if it is not
+ * told krs_frame_is_suspended(object)  1 for the frame object of a generator that does
  *                                not run, where that is what holds its variables
  *     krs_frame_caller_keeps_arguments  1 where a call leaves its arguments on the
  *                                caller's value stack too, which nobody can see

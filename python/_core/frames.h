@@ -21,8 +21,8 @@ typedef int (*krs_variable_visitor)(const krs_variable *variable, void *context)
 int krs_frames_visit(krs_variable_visitor visit, void *context);
 
 /* The value stack of the function at `depth` on this thread, while it waits for a call
- * of a Python function: borrowed, slots may be NULL. Returns how many there are, 0 where
- * the interpreter does not tell. */
+ * of a Python function: borrowed, slots may be NULL. Returns how many there are, 0
+ * where the interpreter does not tell. */
 Py_ssize_t krs_frames_stack(int depth, PyObject ***values);
 
 /* Line being run in the frame of `variable`. */

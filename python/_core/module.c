@@ -23,15 +23,17 @@ PyDoc_STRVAR(instances_doc,
              "instances($module, types, limit=0, /)\n--\n\n"
              "Tracked objects of the types in a tuple, as a list: all, or those among\n"
              "the `limit` objects that were made last. Tuples as such are left out.");
-PyDoc_STRVAR(count_doc,
-             "count($module, types, /)\n--\n\n"
-             "How many objects the collector tracks, and a list: how many of each type\n"
-             "of a tuple, those of derived types included.");
-PyDoc_STRVAR(stack_doc,
-             "stack($module, depth, /)\n--\n\n"
-             "What the running function at `depth` has in hand beside its variables, as\n"
-             "a list: in __exit__, 1 is the function of the with statement, and this\n"
-             "the value that it is returning. Empty where Python does not tell (3.10).");
+PyDoc_STRVAR(
+    count_doc,
+    "count($module, types, /)\n--\n\n"
+    "How many objects the collector tracks, and a list: how many of each type\n"
+    "of a tuple, those of derived types included.");
+PyDoc_STRVAR(
+    stack_doc,
+    "stack($module, depth, /)\n--\n\n"
+    "What the running function at `depth` has in hand beside its variables, as\n"
+    "a list: in __exit__, 1 is the function of the with statement, and this\n"
+    "the value that it is returning. Empty where Python does not tell (3.10).");
 PyDoc_STRVAR(still_tracked_doc,
              "still_tracked($module, ids, /)\n--\n\n"
              "Those of a list of id()s at which the collector tracks an object now.");

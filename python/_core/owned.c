@@ -209,7 +209,7 @@ PyDoc_STRVAR(owned_doc,
              "`objects` and `bytes` are told apart. References from the lists\n"
              "themselves, from the containers in `ours` and from variables of\n"
              "keraser's own functions do not count as holding, nor do names bound to\n"
-             "the object in the list `given`: variables of functions running on this\n"
+             "an object in the list `given`: variables of functions running on this\n"
              "thread, and entries of the dicts in `namespaces`.");
 PyDoc_STRVAR(outside_doc,
              "outside($self, thing, /)\n--\n\n"

@@ -97,7 +97,7 @@ typedef struct {
     const krs_graph *graph;
     const krs_walk_start *start;
     int64_t *references;
-    PyObject *given;  /* borrowed; NULL when nothing was given away */
+    krs_graph *given; /* what was given away */
     krs_graph *cells; /* the cells of running functions that were counted */
     uint64_t thread;
     krs_status status;
@@ -107,6 +107,10 @@ static void deduct(const krs_deduction *deduction, const void *address) {
     krs_node node = krs_graph_find(deduction->graph, address);
     if (node != KRS_NODE_NONE && deduction->references[node] != INT64_MAX)
         deduction->references[node]--;
+}
+
+static int is_given(const krs_deduction *deduction, PyObject *value) {
+    return krs_graph_find(deduction->given, value) != KRS_NODE_NONE;
 }
 
 /* What a list of ours refers to is not held by that list. */
@@ -144,28 +148,38 @@ static void deduct_cell(krs_deduction *deduction, PyObject *cell) {
 
 static int deduct_variable(const krs_variable *variable, void *context) {
     krs_deduction *deduction = context;
-    PyObject *given = deduction->given, *value = variable->value;
+    PyObject *value = variable->value;
     int is_own = krs_variable_is_under(variable, deduction->start->own_path);
-    int is_given = value == given && variable->thread == deduction->thread;
-    if (is_own || is_given)
+    int is_here = variable->thread == deduction->thread;
+    int is_name = is_here && is_given(deduction, value);
+    if (is_own || is_name)
         deduct(deduction, value);
-    else if (variable->thread == deduction->thread && given != NULL &&
-             PyCell_Check(value) && PyCell_GET(value) == given)
+    else if (is_here && PyCell_Check(value) && PyCell_GET(value) != NULL &&
+             is_given(deduction, PyCell_GET(value)))
         deduct_cell(deduction, value);
-    if (is_given && krs_frames_caller_keeps_arguments() &&
+    if (is_name && krs_frames_caller_keeps_arguments() &&
         krs_variable_is_argument(variable))
         deduct(deduction, value);
     return deduction->status != KRS_OK;
 }
 
 static void deduct_namespaces(const krs_deduction *deduction) {
-    PyObject *given = deduction->given, *list = deduction->start->namespaces;
-    PyObject *key, *value;
-    for (Py_ssize_t i = 0; given != NULL && i < PyList_GET_SIZE(list); i++)
+    PyObject *list = deduction->start->namespaces, *key, *value;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
         for (Py_ssize_t at = 0;
              PyDict_Next(PyList_GET_ITEM(list, i), &at, &key, &value);)
-            if (value == given)
-                deduct(deduction, given);
+            if (is_given(deduction, value))
+                deduct(deduction, value);
+}
+
+/* Sets up the graph `given`, which has no edges: it serves as a set. */
+static krs_status note_given(krs_deduction *deduction) {
+    PyObject *list = deduction->start->given;
+    krs_status status = krs_graph_new(&deduction->given);
+    krs_node node;
+    for (Py_ssize_t i = 0; status == KRS_OK && i < PyList_GET_SIZE(list); i++)
+        status = krs_graph_node(deduction->given, PyList_GET_ITEM(list, i), &node);
+    return status;
 }
 
 static krs_status deduct_all(krs_deduction *deduction) {
@@ -178,6 +192,8 @@ static krs_status deduct_all(krs_deduction *deduction) {
     if (status == KRS_OK)
         status = deduct_container(deduction, start->given);
     if (status == KRS_OK)
+        status = note_given(deduction);
+    if (status == KRS_OK)
         status = krs_graph_new(&deduction->cells);
     if (status == KRS_OK) {
         krs_frames_visit(deduct_variable, deduction);
@@ -186,6 +202,7 @@ static krs_status deduct_all(krs_deduction *deduction) {
     if (status == KRS_OK)
         deduct_namespaces(deduction);
     krs_graph_free(deduction->cells);
+    krs_graph_free(deduction->given);
     return status;
 }
 
@@ -197,12 +214,9 @@ static krs_status count_references(const krs_walk *walk, const krs_walk_start *s
         references[node] =
             krs_is_immortal(object) ? INT64_MAX : (int64_t)Py_REFCNT(object);
     }
-    int is_given = PyList_GET_SIZE(start->given) > 0;
     krs_deduction deduction = {.graph = walk->graph,
                                .start = start,
                                .references = references,
-                               .given =
-                                   is_given ? PyList_GET_ITEM(start->given, 0) : NULL,
                                .thread = PyThread_get_thread_ident()};
     return deduct_all(&deduction);
 }

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
     from keraser.resetting import ResetReport, reset
     from keraser.restarting import Restart, restarts
+    from keraser.scoping import Scope, scope
     from keraser.snapshots import Snapshot, snapshot
     from keraser.trimming import PoolTrim, Trim, trim
 
@@ -81,6 +82,8 @@ _HOMES = {
     "Receipt": "receipt",
     "Reset": "receipt",
     "rebuild": "rebuilding",
+    "Scope": "scoping",
+    "scope": "scoping",
     "reset": "resetting",
     "ResetReport": "resetting",
     "Restart": "restarting",
@@ -123,6 +126,7 @@ __all__ = [
     "Reset",
     "ResetReport",
     "Restart",
+    "Scope",
     "Snapshot",
     "SnapshotDiff",
     "StillHeldError",
@@ -137,6 +141,7 @@ __all__ = [
     "rebuild",
     "reset",
     "restarts",
+    "scope",
     "snapshot",
     "top",
     "trim",

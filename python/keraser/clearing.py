@@ -27,7 +27,7 @@ from keraser.survey import Survey
 from keraser.trimming import trim_pools
 
 _MODES = ("hollow", "cut", "keep", "raise")
-_lock = threading.RLock()
+lock = threading.RLock()
 
 
 def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Receipt:
@@ -75,9 +75,9 @@ def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Rece
         ...     keraser.clear(model)
     """
     _check_mode(held)
-    where = _caller()
+    where = caller()
     if isinstance(model, ParkedModel):
-        return _clear_parked(model, held, where, trim)
+        return clear_parked(model, held, where, trim)
     if isinstance(model, ClearedModel):
         return _nothing_left(model, held, where)
     adapter = find_adapter()
@@ -86,11 +86,11 @@ def clear(model: Any = None, *, held: str = "hollow", trim: bool = True) -> Rece
             f"clear() takes a keras.Model, not {type(model).__name__}; "
             "call clear() without arguments to clear what dead models left behind"
         )
-    with _lock:
+    with lock:
         await_collector("clear()")
         if adapter is None:
-            return _empty_receipt("session", "no Keras", held, where)
-        call = _Call(adapter, held, where, trim)
+            return empty_receipt("session", "no Keras", held, where)
+        call = Call(adapter, held, where, trim)
         return call.clear_session() if model is None else call.clear_model([model])
 
 
@@ -101,7 +101,7 @@ def _check_mode(held: str) -> None:
         )
 
 
-def _caller() -> str:
+def caller() -> str:
     """File and line of the nearest function outside keraser."""
     frame = sys._getframe()
     while frame is not None:
@@ -111,19 +111,23 @@ def _caller() -> str:
     return "unknown"
 
 
-def _now() -> str:
+def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-class _Call:
-    """One call of clear(): what it was given, and what it measured before."""
+class Call:
+    """One call of clear(): what it was given, and what it measured before.
+
+    Attributes:
+        how_to_keep: what a shell advises.
+    """
 
     def __init__(self, adapter: Adapter, held: str, where: str, trim: bool) -> None:
         self.adapter = adapter
         self.held = held
         self.trim = trim
         self.where = where
-        self.when = _now()
+        self.when = now()
         self.started = time.perf_counter()
         self.settings = adapter.settings()
         self.figures = self._figures()
@@ -131,6 +135,7 @@ class _Call:
         self.shells: list[Kept] = []
         self.resets: list[Reset] = []
         self.in_flight = False
+        self.how_to_keep = Facts.cleared_else
 
     def _figures(self) -> dict[str, int | None]:
         return {
@@ -186,13 +191,14 @@ class _Call:
         limits = self.adapter.limits(plan)
         ledger = Ledger(self.adapter, plan, survey.owned)
         plan.drop()
-        return self._receipt(plan.name, plan.kind, False, ledger, kept, [], limits)
+        return self.receipt(plan.name, plan.kind, False, ledger, kept, [], limits)
 
     def _cut_and_free(
         self, survey: Survey, kept: list[Kept], shells: Shells | None = None
     ) -> Receipt:
         plan, owned, box = survey.plan, survey.owned, survey.box
-        facts = Facts(f"model {plan.name!r}", self.where, self.when)
+        name = f"model {plan.name!r}"
+        facts = Facts(name, self.where, self.when, self.how_to_keep)
         limits = self.adapter.limits(plan)
         self.adapter.add_states(plan, owned)
         ledger = Ledger(self.adapter, plan, owned)
@@ -205,7 +211,7 @@ class _Call:
         plan.drop()
         ledger.release(owned)
         resets += self.adapter.drop_executables(limits) + self.adapter.flush_caches()
-        return self._receipt(plan.name, plan.kind, True, ledger, kept, resets, limits)
+        return self.receipt(plan.name, plan.kind, True, ledger, kept, resets, limits)
 
     def _hollow(self, survey: Survey) -> Receipt:
         """Frees the memory of a model that others hold, but for what they share."""
@@ -245,16 +251,14 @@ class _Call:
         resets = self.adapter.sever(plan, owned, None)
         plan.drop()
         ledger.release(owned)
-        resets += self.adapter.flush_caches() + self.adapter.reset_session()
+        resets += self.adapter.flush_caches() + self.adapter.reset_session({})
         gc.collect()
         limits = self.adapter.living_functions()
-        return self._receipt(
-            "session", "all models", True, ledger, kept, resets, limits
-        )
+        return self.receipt("session", "all models", True, ledger, kept, resets, limits)
 
     # ---- the receipt ------------------------------------------------------------
 
-    def _receipt(
+    def receipt(
         self,
         name: str,
         kind: str,
@@ -311,14 +315,14 @@ def _held_error(what: str, kept: list[Kept]) -> StillHeldError:
     )
 
 
-def _empty_receipt(model: str, kind: str, held: str, where: str) -> Receipt:
+def empty_receipt(model: str, kind: str, held: str, where: str) -> Receipt:
     rss, heap = _core.process()["rss"], _heap_in_use()
     nothing = Change(0, 0)
     return Receipt(
         model=model,
         kind=kind,
         where=where,
-        when=_now(),
+        when=now(),
         held=held,
         cleared=True,
         freed=dict.fromkeys(KINDS, 0),
@@ -333,7 +337,7 @@ def _empty_receipt(model: str, kind: str, held: str, where: str) -> Receipt:
     )
 
 
-def _clear_parked(model: ParkedModel, held: str, where: str, trim: bool) -> Receipt:
+def clear_parked(model: ParkedModel, held: str, where: str, trim: bool) -> Receipt:
     """What is left of a parked model is its values, and the guards of its parts."""
     from keraser.parking import forget_parked  # which needs this module
 
@@ -341,7 +345,7 @@ def _clear_parked(model: ParkedModel, held: str, where: str, trim: bool) -> Rece
     name, kind = ticket_of(model).model, "ParkedModel"
     freed, note = forget_parked(model, where)
     trimmed = trim_pools() if trim else None
-    receipt = _empty_receipt(name, kind, held, where)
+    receipt = empty_receipt(name, kind, held, where)
     return dataclasses.replace(
         receipt,
         freed={**receipt.freed, **freed},
@@ -357,5 +361,5 @@ def _nothing_left(husk: ClearedModel, held: str, where: str) -> Receipt:
     """The receipt of a second clear: nothing happened, and why."""
     facts = facts_of(husk)
     note = f"cleared before, at {facts.cleared_where} ({facts.cleared_when})"
-    receipt = _empty_receipt(facts.cleared_name, "ClearedModel", held, where)
+    receipt = empty_receipt(facts.cleared_name, "ClearedModel", held, where)
     return dataclasses.replace(receipt, limits=(note,))

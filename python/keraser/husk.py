@@ -16,11 +16,15 @@ class Facts:
     Attributes:
         cleared_name: what it was: "model 'net'", "layer 'dense' of model 'net'".
         cleared_where, cleared_when: file and line of the call that did it, the date.
+        cleared_else: what to do to keep it another time.
     """
 
     cleared_name: str
     cleared_where: str
     cleared_when: str
+    cleared_else: str = (
+        'clear it later, or with held="keep", which leaves alone what others hold'
+    )
 
     def of(self, part: str) -> Facts:
         """The same, for a part of the model."""
@@ -29,9 +33,12 @@ class Facts:
     def message(self, what: str) -> str:
         return (
             f"{self.cleared_name} was cleared at {self.cleared_where} "
-            f"({self.cleared_when}) and {what}; build it again, or clear it later, or "
-            'with held="keep", which leaves alone what others hold'
+            f"({self.cleared_when}) and {what}; build it again, or {self.cleared_else}"
         )
+
+
+#: What Python adds to a class by itself.
+_LAYOUT = ("__dict__", "__weakref__")
 
 
 class ClearedModel:
@@ -82,3 +89,15 @@ def make_husk(thing: Any, facts: Facts) -> None:
     with contextlib.suppress(TypeError):
         object.__setattr__(thing, "__class__", ClearedModel)
     object.__setattr__(thing, "__dict__", left)
+
+
+def make_named_husk(thing: Any, facts: Facts) -> None:
+    """`make_husk`, and an object whose class has a layout of its own gets a class
+    derived from that, for itself alone, whose every use says so too."""
+    make_husk(thing, facts)
+    kind = type(thing)
+    if not issubclass(kind, ClearedModel):
+        own = {k: v for k, v in vars(ClearedModel).items() if k not in _LAYOUT}
+        derived = type(kind)("ClearedModel", (kind, ClearedModel), own)
+        with contextlib.suppress(TypeError):
+            object.__setattr__(thing, "__class__", derived)

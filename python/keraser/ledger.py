@@ -87,7 +87,8 @@ class Ledger:
         suspects = {
             id(thing): type(thing).__name__
             for thing in alive
-            if type(thing) is not ClearedModel and id(thing) not in self._staying
+            if not issubclass(type(thing), ClearedModel)
+            and id(thing) not in self._staying
         }
         del alive
         self._spare_symbols(suspects)

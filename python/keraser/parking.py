@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from keraser import _core, storage
 from keraser.adapters.base import Adapter, Barred, Belongings, Value
-from keraser.clearing import _caller, _lock, _now
+from keraser.clearing import caller, lock, now
 from keraser.collector import await_collector
 from keraser.errors import (
     KeraserError,
@@ -75,8 +75,8 @@ def park(
         >>> other.fit(x, y)                                       # doctest: +SKIP
         >>> keraser.unpark(model).fit(x, y)                       # doctest: +SKIP
     """
-    started, where = time.perf_counter(), _caller()
-    with _lock:
+    started, where = time.perf_counter(), caller()
+    with lock:
         adapter = check_model(model, "park()")
         path = storage.check_target(to, overwrite)
         await_collector("park()")
@@ -87,7 +87,7 @@ def park(
         belongings = _look(adapter, box)
         _refuse(belongings, name)
         place = "host memory" if path is None else repr(path)
-        ticket = Ticket(name, where, _now(), place)
+        ticket = Ticket(name, where, now(), place)
         record = _Record(adapter, belongings, ticket)
         record.park(path, overwrite)
         return Parked(
@@ -128,7 +128,7 @@ def unpark(model: Any, *, file: str | os.PathLike[str] | None = None) -> Any:
     Example:
         >>> model = keraser.unpark(model)                         # doctest: +SKIP
     """
-    with _lock:
+    with lock:
         if not isinstance(model, ParkedPart):
             check_model(model, "unpark()")
             raise KeraserError(
@@ -149,8 +149,8 @@ def forget_parked(model: Any, where: str) -> tuple[dict[str, int], str]:
     Returns:
         Bytes that were freed, by kind; what to say of the rest.
     """
-    with _lock:
-        ticket, when = ticket_of(model), _now()
+    with lock:
+        ticket, when = ticket_of(model), now()
         freed = {} if ticket.record is None else ticket.record.drop()
         ticket.cleared = f"at {where} ({when})"
         make_husk(model, Facts(f"model {ticket.model!r}", where, when))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keraser.clearing import _lock, clear
+from keraser.clearing import clear, lock
 from keraser.resetting import check_seed, draw_seed
 from keraser.usable import check_model, refuse_while_running
 
@@ -37,7 +37,7 @@ def rebuild(model: Any, seed: int | None = None) -> Any:
         >>> model = keraser.rebuild(model)                        # doctest: +SKIP
     """
     seed = draw_seed() if seed is None else check_seed(seed)
-    with _lock:
+    with lock:
         adapter = check_model(model, "rebuild()")
         refuse_while_running(adapter, [model], "rebuild")
         new = adapter.second_model(model, seed)

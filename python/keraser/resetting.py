@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keraser.clearing import _caller, _lock, _now
+from keraser.clearing import caller, lock, now
 from keraser.receipt import block, format_bytes, html_block
 from keraser.usable import check_model, refuse_while_running
 
@@ -118,9 +118,9 @@ def reset(
         >>> keraser.reset(model, seed=1)                          # doctest: +SKIP
         >>> model.fit(x, y)                                       # doctest: +SKIP
     """
-    started, where = time.perf_counter(), _caller()
+    started, where = time.perf_counter(), caller()
     seed = draw_seed() if seed is None else check_seed(seed)
-    with _lock:
+    with lock:
         adapter = check_model(model, "reset()")
         refuse_while_running(adapter, [model], "reset")
         if not adapter.is_ready(model):
@@ -133,7 +133,7 @@ def reset(
             model=model.name,
             kind=type(model).__name__,
             where=where,
-            when=_now(),
+            when=now(),
             seed=seed,
             layers=tuple(done.layers),
             bytes=done.bytes,

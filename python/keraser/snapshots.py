@@ -12,7 +12,7 @@ from typing import Any
 from keraser import snapshot_file, storage
 from keraser.adapters.base import Adapter, State, Witness, find_adapter
 from keraser.changes import SnapshotDiff, compare
-from keraser.clearing import _caller, _lock, _now
+from keraser.clearing import caller, lock, now
 from keraser.errors import KeraserError
 from keraser.held_values import HOLDS, HeldValues, hold_values
 from keraser.matching import Row, Structure, match_rows
@@ -63,12 +63,12 @@ def snapshot(
         >>> model.fit(x, y)                                       # doctest: +SKIP
         >>> before.restore()                                      # doctest: +SKIP
     """
-    where = _caller()
+    where = caller()
     if scope not in SCOPES:
         raise ValueError(f"scope must be one of {', '.join(SCOPES)}, not {scope!r}")
     if hold not in HOLDS:
         raise ValueError(f"hold must be one of {', '.join(HOLDS)}, not {hold!r}")
-    with _lock:
+    with lock:
         adapter = check_model(model, "snapshot()")
         if not adapter.is_ready(model):
             raise ValueError(
@@ -119,7 +119,7 @@ class Snapshot:
         self.name = taken.model
         self.scope = taken.scope
         self.where = where
-        self.when = _now()
+        self.when = now()
 
     @property
     def hold(self) -> str:
@@ -152,7 +152,7 @@ class Snapshot:
                 here. ClearedModelError, ParkedModelError: it has none now. Nothing
                 was changed.
         """
-        with _lock:
+        with lock:
             model = self._find_model()
             adapter = check_model(model, "restore()")
             found, new = self._match(adapter, model)
@@ -175,7 +175,7 @@ class Snapshot:
         Raises:
             KeraserError, ClearedModelError, ParkedModelError: as `restore`.
         """
-        with _lock:
+        with lock:
             model = self._find_model()
             adapter = check_model(model, "diff()")
             found, _ = self._match(adapter, model)
@@ -199,7 +199,7 @@ class Snapshot:
                 be written. UnsupportedError: safetensors is not installed; a value is
                 text.
         """
-        with _lock:
+        with lock:
             target = storage.check_target(path, overwrite)
             adapter = find_adapter()
             assert target is not None
@@ -219,8 +219,8 @@ class Snapshot:
                 that do not fit the model, named here.
             OSError: it cannot be read.
         """
-        where = _caller()
-        with _lock:
+        where = caller()
+        with lock:
             adapter = check_model(model, "Snapshot.load()")
             taken, arrays = snapshot_file.load(os.fspath(path))
             loaded = cls(model, taken, HeldValues("file", arrays), where)

@@ -334,3 +334,14 @@ def test_the_memory_that_an_array_shows_goes_with_it():
     everything = owned(box, ours=[box]).objects
     box[0].parts[0] = box[0].parts[0].base
     assert sum(everything) == sum(owned(box, ours=[box]).objects) + 1
+
+
+def test_variables_bound_to_any_of_the_given_objects_do_not_hold_them():
+    box = [Thing(), Thing()]
+    first, second = box
+    one = box[:1]
+    inner = owned(box, ours=[box, one], given=one)
+    assert [inner.outside(first), inner.outside(second)] == [0, 1]
+    inner.forget()  # it holds what it owns
+    both = owned(box, ours=[box, one], given=box)
+    assert [both.outside(first), both.outside(second)] == [0, 0]

@@ -11,7 +11,8 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
 `remaking` things made a second time, `customs` the user's own among them ·
-`births` who is being made · `second_model` a model from another's configuration · `health` what doctor() says.
+`births` who is being made · `second_model` a model from another's configuration ·
+`health` what doctor() says.
 """
 
 from __future__ import annotations
@@ -284,6 +285,9 @@ class KerasTensorFlow:
 
     def value_types(self) -> tuple[type, ...]:
         return births.value_types()
+
+    def value_name(self, value: Any) -> str:
+        return births.value_name(value)
 
     def guard_on(self) -> None:
         guard.turn_on()

@@ -64,6 +64,15 @@ def value_types() -> tuple[type, ...]:
     )
 
 
+def value_name(value: Any) -> str:
+    """How a receipt calls one of `value_types`."""
+    _, iterator, function, concrete = value_types()
+    if isinstance(value, (function, concrete)):
+        return f"function {getattr(value, 'name', None) or value.__name__!r}"
+    kind = "iterator" if isinstance(value, iterator) else "dataset"
+    return f"{kind} {type(value).__name__.strip('_')}"
+
+
 def _wrap() -> None:
     import keras
 
@@ -83,24 +92,24 @@ def _replace(kind: type, name: str, make: Callable[[Any], Any]) -> None:
 
 def _tell_of_model(make: Any) -> Any:
     @functools.wraps(make)
-    def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
+    def allocate(cls: type, *args: Any, **kwargs: Any) -> Any:
         model = make(cls, *args, **kwargs)
         if type(model) is cls:  # not a Model that has turned into a Functional inside
             for watcher in tuple(_of_models):
                 watcher(model)
         return model
 
-    return __new__
+    return allocate
 
 
 def _tell_of_value(make: Any) -> Any:
     @functools.wraps(make)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def initialise(self: Any, *args: Any, **kwargs: Any) -> None:
         make(self, *args, **kwargs)
         for watcher in tuple(_of_values):
             watcher(self)
 
-    return __init__
+    return initialise
 
 
 def _unwrap() -> None:
