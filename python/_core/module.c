@@ -28,6 +28,9 @@ PyDoc_STRVAR(
     "count($module, types, /)\n--\n\n"
     "How many objects the collector tracks, and a list: how many of each type\n"
     "of a tuple, those of derived types included.");
+PyDoc_STRVAR(count_types_doc,
+             "count_types($module, /)\n--\n\n"
+             "How many objects of each type the collector tracks, as a dict by type.");
 PyDoc_STRVAR(
     stack_doc,
     "stack($module, depth, /)\n--\n\n"
@@ -117,6 +120,7 @@ static PyMethodDef methods[] = {
     {"variables", krs_py_variables, METH_O, variables_doc},
     {"instances", krs_py_instances, METH_VARARGS, instances_doc},
     {"count", krs_py_count, METH_O, count_doc},
+    {"count_types", krs_py_count_types, METH_NOARGS, count_types_doc},
     {"stack", krs_py_stack, METH_VARARGS, stack_doc},
     {"still_tracked", krs_py_still_tracked, METH_O, still_tracked_doc},
     {"ask", (PyCFunction)(void (*)(void))krs_py_ask, METH_VARARGS | METH_KEYWORDS,

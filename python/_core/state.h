@@ -31,6 +31,7 @@ PyObject *krs_py_heap(PyObject *module, PyObject *unused);         /* figures.c 
 PyObject *krs_py_variables(PyObject *module, PyObject *objects);   /* variables.c */
 PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.c */
 PyObject *krs_py_count(PyObject *module, PyObject *types);         /* count.c */
+PyObject *krs_py_count_types(PyObject *module, PyObject *unused);  /* count_types.c */
 PyObject *krs_py_stack(PyObject *module, PyObject *arguments);     /* stack.c */
 PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);   /* tracked.c */
 PyObject *krs_py_ask(PyObject *module, PyObject *arguments,

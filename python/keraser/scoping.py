@@ -127,6 +127,16 @@ class Scope:
             self._values.clear()
             self._kept.clear()
 
+    def abandon(self) -> None:
+        """Ends without clearing anything."""
+        if self._state == "open":
+            self._state = "ended"
+            for stop in self._stop:
+                stop()
+            self._models.clear()
+            self._values.clear()
+            self._kept.clear()
+
     def _all_are_new(self, adapter: Adapter) -> None:
         """Keras was imported inside the block: so was everything built with it."""
         self._models += map(Witness, adapter.models())

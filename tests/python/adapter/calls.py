@@ -173,6 +173,14 @@ def count(_world, via=just_call):
     return things, holders, again
 
 
+def count_types(_world, via=just_call):
+    counts = via(_core.count_types)
+    for kind in (Thing, Holder):
+        found = [thing for thing in _core.instances((kind,)) if type(thing) is kind]
+        assert counts[kind] == len(found)
+    return counts[Thing], counts[Holder]
+
+
 class Block:
     """A context manager whose exit is called by the interpreter itself, so that the
     function of the with statement has its stack written down."""
@@ -331,6 +339,7 @@ CALLS = {
     "variables": [variables],
     "instances": [instances, recent_instances],
     "count": [count],
+    "count_types": [count_types],
     "stack": [stack],
     "still_tracked": [still_tracked],
     "ask": [ask, ask_whole, ask_in_a_child, ask_for_the_nearest],

@@ -11,7 +11,7 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
 `remaking` things made a second time, `customs` the user's own among them ·
-`births` who is being made · `second_model` a model from another's configuration ·
+`births` who is being made · `gauges` what grows where something leaks · `second_model` a model from another's configuration ·
 `health` what doctor() says.
 """
 
@@ -27,6 +27,7 @@ from keraser.adapters.keras_tf import (
     births,
     caches,
     executables,
+    gauges,
     guard,
     health,
     holding,
@@ -276,6 +277,15 @@ class KerasTensorFlow:
 
     def from_host(self, arrays: list[Any], handles: list[Any]) -> list[Any]:
         return batches.from_host(arrays, handles)
+
+    def gauges(self) -> dict[str, int]:
+        return gauges.read()
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        return gauges.is_out_of_memory(error)
+
+    def is_model_type(self, kind: type) -> bool:
+        return model.is_model_type(kind)
 
     def watch_births(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
         return births.watch_models(watcher)

@@ -15,7 +15,7 @@ def flush() -> list[Reset]:
     for each distinct Python number used in an eager operation. Measured by the leak
     recipes kernel_cache and scalar_cache in tests/python/zoo.
     """
-    eager = _eager_context()
+    eager = eager_context()
     if eager is None:
         return []
     eager.clear_kernel_cache()
@@ -26,7 +26,7 @@ def flush() -> list[Reset]:
     ]
 
 
-def _eager_context() -> Any:
+def eager_context() -> Any:
     """TensorFlow's eager context if anything has run in it, else None."""
     from tensorflow.python.eager import context
 
@@ -75,14 +75,14 @@ def _is_named(token: str | None, functions: RuntimeFunctions) -> bool:
 
 def count_runtime_functions() -> int:
     """Functions in TensorFlow's runtime, those of single operations included."""
-    eager = _eager_context()
+    eager = eager_context()
     return 0 if eager is None else len(eager.list_function_names())
 
 
 def pool_in_use() -> int | None:
     """Bytes in use in TensorFlow's CPU pool (blocks of 256 KiB and more, with oneDNN),
     None where this TensorFlow keeps no such figure."""
-    eager = _eager_context()
+    eager = eager_context()
     if eager is None:
         return 0
     try:

@@ -76,9 +76,13 @@ def attribute(thing: Any, name: str) -> Any:
 
 
 def is_model(value: Any) -> bool:
+    return is_model_type(type(value))
+
+
+def is_model_type(kind: type) -> bool:
     from keras import Model
 
-    return issubclass(type(value), Model)
+    return issubclass(kind, Model)
 
 
 def running_method(rows: list[tuple]) -> str | None:
