@@ -87,6 +87,8 @@ class Sweep:
         survey = Survey(self.adapter, self.adapter.plan_session(), values)
         held = _take_back_held(survey)
         survey.settle()
+        going = {id(seed) for seed in survey.plan.seeds}
+        held[:] = [value for value in held if id(value) not in going]
         kept = self._name(held, survey) if say else []
         held.clear()
         plan, owned = survey.plan, survey.owned
@@ -151,4 +153,6 @@ def _take_back_held(survey: Survey) -> list[Any]:
         del seeds[known:]
         held += [value for value in box if id(value) in found]
         box[:] = [value for value in box if id(value) not in found]
+        if not box:
+            survey.walk_again()
     return held

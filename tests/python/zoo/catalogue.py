@@ -61,4 +61,11 @@ RECIPES = {
     "from_generator": Facts(),
     "py_function_eager": Facts(),
     "map_closes_model": Facts(objects=2.0),
+    "fit_pipeline": Facts(leaks=True, guarded=True),
+    "fit_py_dataset": Facts(leaks=True),
+    "fit_generator": Facts(leaks=True),
+    "fit_tensorboard": Facts(leaks=True, guarded=True),
+    "fit_checkpoints": Facts(leaks=True, guarded=True),
+    "fit_mixed_precision": Facts(leaks=True, guarded=True),
+    "fit_mirrored": Facts(leaks=True, guarded=True),
 }

@@ -87,6 +87,28 @@ def plain(model_box):
     model_box.clear()
 
 
+def in_scope(recipe, state, trial):
+    """Within keraser.scope(); what later trials use as well is kept. All receipts as
+    one: the last, with what the others say of others' holds."""
+    import dataclasses
+
+    import keraser
+
+    with keraser.scope() as scope:
+        recipe(state, trial)
+        scope.keep(state)
+    *models, rest = scope.receipts
+    for one in models:
+        rest = dataclasses.replace(
+            rest,
+            cleared=rest.cleared and one.cleared,
+            kept=rest.kept + one.kept,
+            shells=rest.shells + one.shells,
+            limits=rest.limits + one.limits,
+        )
+    return rest
+
+
 #: Those with guard in their names have called keraser.guard() once, at the start.
 ARMS = {
     "nothing": plain,
@@ -95,11 +117,14 @@ ARMS = {
     "guard": plain,
     "guard+article": article,
     "guard+clear": clear,
+    "scope": in_scope,
 }
 
 
 def run_trial(recipe, arm, state, trial):
     """One trial; the receipt if the arm gives one."""
+    if arm == "scope":
+        return in_scope(recipe, state, trial)
     model_box = [recipe(state, trial)]
     return ARMS[arm](model_box)
 

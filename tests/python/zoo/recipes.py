@@ -425,3 +425,98 @@ def map_closes_model(_state, _trial):
     for _ in tf.data.Dataset.range(2).map(score):
         pass
     return model
+
+
+# ---- ways of feeding, watching and placing a model ---------------------------------
+
+
+def fit_pipeline(_state, _trial):
+    """Trained from a pipeline: shuffled, mapped, batched, cached, prefetched."""
+    model = _mlp()
+    model.compile("adam", "mse")
+    data = tf.data.Dataset.from_tensor_slices(_regression()).shuffle(ROWS)
+    data = data.map(lambda x, y: (x * 2.0, y)).cache().batch(16).prefetch(2)
+    model.fit(data, verbose=0)
+    return model
+
+
+class Batches(keras.utils.PyDataset):
+    """A PyDataset that refers to the model which it feeds."""
+
+    def __init__(self, model):
+        super().__init__(workers=2, use_multiprocessing=False)
+        self.model = model
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, _index):
+        return _regression()
+
+
+def fit_py_dataset(_state, _trial):
+    """Trained from a PyDataset with two threads."""
+    model = _mlp()
+    model.compile("adam", "mse")
+    model.fit(Batches(model), verbose=0)
+    return model
+
+
+def fit_generator(_state, _trial):
+    """Trained from a Python generator that closes over the model, and never ends."""
+    model = _mlp()
+    model.compile("adam", "mse")
+
+    def batches():
+        while model is not None:
+            yield _regression()
+
+    model.fit(batches(), steps_per_epoch=2, verbose=0)
+    return model
+
+
+def fit_tensorboard(state, trial):
+    """With a TensorBoard callback that writes histograms and the graph."""
+    model = _mlp()
+    model.compile("adam", "mse")
+    folder = pathlib.Path(state["folder"]) / f"board{trial}"
+    board = keras.callbacks.TensorBoard(folder, histogram_freq=1, write_graph=True)
+    model.fit(*_regression(), callbacks=[board], validation_split=0.5, verbose=0)
+    return model
+
+
+def fit_checkpoints(state, _trial):
+    """With the callbacks of every tutorial: checkpoint, early stop, rate, CSV."""
+    model = _mlp()
+    model.compile("adam", "mse")
+    folder = pathlib.Path(state["folder"])
+    callbacks = [
+        keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True),
+        keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True),
+        keras.callbacks.ReduceLROnPlateau(patience=1),
+        keras.callbacks.BackupAndRestore(folder / "backup"),
+        keras.callbacks.CSVLogger(folder / "log.csv"),
+    ]
+    x, y = _regression()
+    model.fit(x, y, epochs=2, validation_split=0.5, callbacks=callbacks, verbose=0)
+    return model
+
+
+def fit_mixed_precision(_state, _trial):
+    """In float16 with a loss scale."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return _trained(_mlp())
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def fit_mirrored(_state, _trial):
+    """Under a distribution strategy of its own."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        model = _mlp()
+        model.compile("adam", "mse")
+    model.fit(*_regression(), verbose=0)
+    return model

@@ -43,6 +43,22 @@ def test_clear_leaves_nothing_of_a_trial(zoo, recipe):
     assert heap_is_flat(zoo, recipe, "clear")
 
 
+@pytest.mark.parametrize("recipe", those(lambda facts: not facts.users_own))
+def test_scope_leaves_nothing_of_a_trial(zoo, recipe):
+    figures = zoo(recipe, "scope")
+
+    assert figures["receipt"]["cleared"], figures["receipt"]["kept"]
+    assert not growing(figures, recipe)
+    assert heap_is_flat(zoo, recipe, "scope")
+
+
+@pytest.mark.parametrize("recipe", ["retrace_scalar", "retrace_shape"])
+def test_scope_names_the_traces_that_a_living_function_keeps(zoo, recipe):
+    kept = zoo(recipe, "scope")["receipt"]["kept"]
+
+    assert any(RECIPES[recipe].users_own in str(one["holders"]) for one in kept)
+
+
 @pytest.mark.parametrize("recipe", those(lambda facts: facts.users_own))
 def test_clear_names_what_the_users_own_code_keeps(zoo, recipe):
     receipt = zoo(recipe, "clear")["receipt"]

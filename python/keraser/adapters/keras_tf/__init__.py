@@ -67,6 +67,7 @@ class KerasTensorFlow:
 
     def plan_session(self) -> Plan:
         plan = Plan(name="session", kind="all models", extra=model.Extra())
+        traces.add_dead_traces(plan)
         return _with_entries(plan, registry.entries())
 
     def needed(self, plan: Plan, owned: Any) -> list[str]:
@@ -147,8 +148,8 @@ class KerasTensorFlow:
     def sever(self, plan: Plan, owned: Any, box: list[Any] | None) -> list[Reset]:
         """Cuts what the process itself keeps of the model; `box` None for a session."""
         resets = registry.drop_dead(plan.extra)
+        resets += traces.evict(plan.extra, owned)
         if box is not None:
-            resets += traces.evict(plan.extra, owned)
             resets += nodes.forget_dead_nodes(plan.extra, owned)
         return resets + caches.drop_python_functions(RuntimeFunctions(owned))
 

@@ -68,7 +68,8 @@ def value_name(value: Any) -> str:
     """How a receipt calls one of `value_types`."""
     _, iterator, function, concrete = value_types()
     if isinstance(value, (function, concrete)):
-        return f"function {getattr(value, 'name', None) or value.__name__!r}"
+        name = getattr(value, "name", None) or value.__name__
+        return f"function {name.decode() if isinstance(name, bytes) else name!r}"
     kind = "iterator" if isinstance(value, iterator) else "dataset"
     return f"{kind} {type(value).__name__.strip('_')}"
 

@@ -8,6 +8,8 @@ may be evicted. A trace that merely captures the weights may still be called: it
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 from keraser import _core
@@ -23,6 +25,15 @@ def add_traces_of(plan: Plan, box: list[Any]) -> None:
 
     One look at the heap: call it only when something of the model seems held.
     """
+    _add_traces(plan, lambda: box[0])
+
+
+def add_dead_traces(plan: Plan) -> None:
+    """Adds to the plan the traces keyed by something that is dead."""
+    _add_traces(plan, lambda: None)
+
+
+def _add_traces(plan: Plan, key: Callable[[], Any]) -> None:
     from tensorflow.python.eager.polymorphic_function.polymorphic_function import (
         Function,
     )
@@ -30,7 +41,7 @@ def add_traces_of(plan: Plan, box: list[Any]) -> None:
     for function in _core.instances((Function,)):
         cache = function._function_cache
         for (context, function_type), concrete in list(cache._primary.items()):
-            if _is_keyed_by(function_type, box):
+            if _is_keyed_by(function_type, key()):
                 plan.extra.traces.append([cache, context, function_type, concrete])
                 plan.seeds.append(concrete)
                 plan.groups[-1].append(concrete)
@@ -58,12 +69,12 @@ def _token(concrete: Any) -> str:
     return f"trace {id(concrete)}"
 
 
-def _is_keyed_by(function_type: Any, box: list[Any]) -> bool:
+def _is_keyed_by(function_type: Any, key: Any) -> bool:
     pending = [p.type_constraint for p in function_type.parameters.values()]
     while pending:
         constraint = pending.pop()
         reference = getattr(constraint, "_ref", None)
-        if reference is not None and reference() is box[0]:
+        if isinstance(reference, weakref.ref) and reference() is key:
             return True
         components = getattr(constraint, "components", None)
         pending += components if isinstance(components, (list, tuple)) else ()
@@ -96,5 +107,5 @@ def evict(extra: Any, owned: Any) -> list[Reset]:
         evicted += cache.delete(function_type, context)
     if not evicted:
         return []
-    note = "traces evicted that were made for this model as an argument"
+    note = "traces evicted that were made for a dead model, or this one, as an argument"
     return [Reset("tf.function", evicted, note)]
