@@ -58,7 +58,8 @@ static PyObject *answer(const krs_type_table *table) {
         const krs_type_count *slot = &table->slots[i];
         PyObject *count = slot->type ? PyLong_FromSize_t(slot->count) : NULL;
         if (slot->type != NULL &&
-            (count == NULL || PyDict_SetItem(counts, (PyObject *)slot->type, count) < 0))
+            (count == NULL ||
+             PyDict_SetItem(counts, (PyObject *)slot->type, count) < 0))
             Py_CLEAR(counts);
         Py_XDECREF(count);
     }

@@ -8,6 +8,8 @@
     holders = keraser.why(model)     # who keeps it alive, named; holders.cut() lets go
     census = keraser.census()        # every living model, and what is left of dead ones
     keraser.top()                    # the biggest owners of the process
+    with keraser.scope(): ...        # what is built inside is cleared at its end
+    for trial in keraser.trials(values): ...   # a loop that stays flat, and says so
     keraser.trim()                   # free memory of native pools goes to the system
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
     keraser.doctor()                 # what works here and what does not, and why
@@ -24,6 +26,8 @@ import os
 from keraser import _core
 from keraser.errors import (
     ClearedModelError,
+    GrowthError,
+    GrowthWarning,
     KeraserError,
     ParkedModelError,
     StillHeldError,
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
     from keraser.difference import CensusDiff
+    from keraser.growth import Figure, GrowthReport, Outcome
     from keraser.guarding import Guard, guard
     from keraser.holders import Holder, Holders, why
     from keraser.husk import ClearedModel
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     from keraser.restarting import Restart, restarts
     from keraser.scoping import Scope, scope
     from keraser.snapshots import Snapshot, snapshot
+    from keraser.trialing import Trial, Trials, trials
     from keraser.trimming import PoolTrim, Trim, trim
 
 #: Public name -> module that has it.
@@ -67,6 +73,9 @@ _HOMES = {
     "Owner": "owners",
     "Top": "owners",
     "top": "owners",
+    "Figure": "growth",
+    "GrowthReport": "growth",
+    "Outcome": "growth",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",
@@ -92,6 +101,9 @@ _HOMES = {
     "SnapshotDiff": "changes",
     "Snapshot": "snapshots",
     "snapshot": "snapshots",
+    "Trial": "trialing",
+    "Trials": "trialing",
+    "trials": "trialing",
     "PoolTrim": "trimming",
     "Trim": "trimming",
     "trim": "trimming",
@@ -109,7 +121,11 @@ __all__ = [
     "ClearedModelError",
     "Cut",
     "Diagnosis",
+    "Figure",
     "Finding",
+    "GrowthError",
+    "GrowthReport",
+    "GrowthWarning",
     "Guard",
     "Holder",
     "Holders",
@@ -117,6 +133,7 @@ __all__ = [
     "KeraserError",
     "ModelRow",
     "OrphanRow",
+    "Outcome",
     "Owner",
     "Parked",
     "ParkedModel",
@@ -131,6 +148,8 @@ __all__ = [
     "SnapshotDiff",
     "StillHeldError",
     "Top",
+    "Trial",
+    "Trials",
     "Trim",
     "UnsupportedError",
     "census",
@@ -144,6 +163,7 @@ __all__ = [
     "scope",
     "snapshot",
     "top",
+    "trials",
     "trim",
     "unpark",
     "why",

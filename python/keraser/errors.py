@@ -28,3 +28,19 @@ class StillHeldError(KeraserError):
 
 class UnsupportedError(KeraserError):
     """Not possible with this Python, framework or version; the message says why."""
+
+
+class GrowthError(KeraserError):
+    """Trials leave something behind, and the call was to stop then.
+
+    Attributes:
+        report: the `GrowthReport`.
+    """
+
+    def __init__(self, report: object, message: str) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class GrowthWarning(UserWarning):
+    """Trials leave something behind: what, how much, and who holds it."""

@@ -104,7 +104,9 @@ def looks(n: int) -> bool:
     >>> [n for n in range(1, 100) if looks(n)]
     [5, 10, 20, 40, 80]
     """
-    return n >= FIRST_LOOK and n % FIRST_LOOK == 0 and (n // FIRST_LOOK).bit_count() == 1
+    return (
+        n >= FIRST_LOOK and n % FIRST_LOOK == 0 and (n // FIRST_LOOK).bit_count() == 1
+    )
 
 
 def theil_sen(values: Sequence[float], spread: float = 1) -> tuple[float, float, float]:

@@ -177,20 +177,21 @@ class Trials(Generic[T]):
     def report(self) -> GrowthReport:
         """Growth per trial of each figure so far, with a verdict, and who holds what
         leaks."""
-        figures = [self._figure(name) for name in self._series]
-        outcomes = [
+        figures = tuple(self._figure(name) for name in self._series)
+        outcomes = tuple(
             Outcome(number, seconds, self._errors.get(number))
             for number, seconds in enumerate(self._seconds)
-        ]
-        report = GrowthReport(figures, outcomes, WARM_UP)
-        if report.leaking and self._types is not None:
-            culprits = find_culprits(self._types, self._judged())
-            report = GrowthReport(figures, outcomes, WARM_UP, culprits)
-        return report
+        )
+        report = GrowthReport(figures, outcomes)
+        if not report.leaking or self._types is None:
+            return report
+        culprits = find_culprits(self._types, self._judged())
+        return GrowthReport(figures, outcomes, tuple(culprits))
 
     def _figure(self, name: str) -> Figure:
         gauge = gauge_of(name)
-        return Figure(name, gauge.unit, gauge.tolerance, tuple(self._series[name]))
+        values = tuple(self._series[name])
+        return Figure(name, gauge.unit, gauge.tolerance, values, WARM_UP, gauge.fewest)
 
     def _look(self) -> None:
         report = self.report()
@@ -199,7 +200,7 @@ class Trials(Generic[T]):
         if not new:
             return
         if self._on_growth == "raise":
-            raise GrowthError(report)
+            raise GrowthError(report, report.summary())
         if self._on_growth == "warn":
             warnings.warn(GrowthWarning(report.summary()), stacklevel=3)
         elif callable(self._on_growth):
