@@ -120,6 +120,7 @@ class Call:
 
     Attributes:
         how_to_keep: what a shell advises.
+        collected: a full collection has just been made.
     """
 
     def __init__(self, adapter: Adapter, held: str, where: str, trim: bool) -> None:
@@ -136,6 +137,7 @@ class Call:
         self.resets: list[Reset] = []
         self.in_flight = False
         self.how_to_keep = Facts.cleared_else
+        self.collected = False
 
     def _figures(self) -> dict[str, int | None]:
         return {
@@ -181,7 +183,7 @@ class Call:
 
     def _survey(self, box: list[Any]) -> Survey:
         survey = Survey(self.adapter, self.adapter.plan(box), box)
-        survey.judge()
+        survey.judge(self.collected)
         return survey
 
     def _leave(self, survey: Survey, kept: list[Kept]) -> Receipt:

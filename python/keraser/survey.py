@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from keraser import _core
@@ -27,15 +28,16 @@ class Survey:
         self.box = box
         self.owned = self._walk()
 
-    def judge(self) -> None:
+    def judge(self, collected: bool = False) -> None:
         """Finds what the model owns. When something of it seems held, garbage may be
-        what holds it: that is collected, the youngest first, before judging again."""
-        remedies = (
+        what holds it: that is collected, the youngest first, before judging again,
+        unless it has just been `collected`."""
+        remedies: tuple[Callable[[], Any], ...] = (
             lambda: self.adapter.add_python_functions(self.plan),
             lambda: self.adapter.add_cached_traces(self.plan, self.box),
-            lambda: gc.collect(1),
-            gc.collect,
         )
+        if not collected:
+            remedies += (lambda: gc.collect(1), gc.collect)
         for remedy in remedies:
             if not (self.is_held() or self.adapter.needed(self.plan, self.owned)):
                 return

@@ -34,9 +34,12 @@ class Sweep:
         self.receipts: list[Receipt] = []
 
     def clear_models(self, models: list[Witness]) -> None:
-        """The youngest first: what a model is made of was there before it. One that is
-        a layer of another is whole as long as that is, and is asked again after it."""
-        pending = models[::-1]
+        """Those first that no other has as a layer: what is in another is whole as long
+        as that is, and most often gone with it; if not, it is asked again after it.
+        Those that are garbage are collected here, before anything is measured."""
+        await_collector("leaving a scope")
+        gc.collect()
+        pending = self._outer_first(models)
         while pending:
             left = []
             for witness in pending:
@@ -50,21 +53,30 @@ class Sweep:
                 return
             pending = [witness for witness, _ in left]
 
+    def _outer_first(self, models: list[Witness]) -> list[Witness]:
+        alive = [model for model in (w() for w in models) if self._is_whole(model)]
+        inner = self.adapter.inner_layers(alive)
+        return sorted(models, key=lambda witness: id(witness()) in inner)
+
     def _clear(self, witness: Witness) -> Receipt | None:
-        """None for a model that is gone already."""
+        """None for a model that is gone already, or whose making failed."""
         box = [witness()]
-        if box[0] is None or not self._is_there(box[0]):
-            return None
         if isinstance(box[0], ParkedModel):
             return clear_parked(box[0], "hollow", self.where, trim=False)
+        if not self._is_whole(box[0]):
+            return None
         with lock:
             await_collector("leaving a scope")
-            call = Call(self.adapter, "hollow", self.where, trim=False)
-            call.how_to_keep = self.how_to_keep
-            return call.clear_model(box)
+            return self._call(trim=False).clear_model(box)
 
-    def _is_there(self, value: Any) -> bool:
-        return isinstance(value, ParkedModel) or self.adapter.is_whole(value)
+    def _call(self, trim: bool) -> Call:
+        call = Call(self.adapter, "hollow", self.where, trim)
+        call.how_to_keep = self.how_to_keep
+        call.collected = True
+        return call
+
+    def _is_whole(self, model: Any) -> bool:
+        return self.adapter.is_model(model) and self.adapter.is_whole(model)
 
     def clear_rest(
         self, values: list[Witness], names: dict[str, int], say: bool, trim: bool
@@ -74,9 +86,7 @@ class Sweep:
         back to where `names` has them. `say`: who holds the rest is named."""
         with lock:
             await_collector("leaving a scope")
-            gc.collect()
-            call = Call(self.adapter, "hollow", self.where, trim)
-            call.how_to_keep = self.how_to_keep
+            call = self._call(trim)
             self.receipts.append(self._sweep(call, values, names, say))
 
     def _sweep(
@@ -118,8 +128,8 @@ class Sweep:
 
     def _name(self, held: list[Any], survey: Survey) -> list[Kept]:
         """Who holds them, but for those that belong to a living model."""
-        models = self.adapter.models()
-        if models and held:
+        models = self.adapter.models() if held else []
+        if models:
             own = _core.Owned(models, [], [models, held], models, module_variables())
             held[:] = [value for value in held if value not in own]
             own.forget()

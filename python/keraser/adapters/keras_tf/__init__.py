@@ -106,6 +106,9 @@ class KerasTensorFlow:
     def models(self) -> list[Any]:
         return model.living_models()
 
+    def inner_layers(self, models: list[Any]) -> set[int]:
+        return model.inner_layers(models)
+
     def find_sharing(self, box: list[Any], owned: Any) -> sharing.Sharing:
         return sharing.find_sharing(box, owned)
 

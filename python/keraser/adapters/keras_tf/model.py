@@ -254,12 +254,19 @@ def living_models() -> list[Any]:
     from keras import Model
 
     models = _core.instances((Model,))
+    inner = inner_layers(models)
+    return [model for model in models if id(model) not in inner]
+
+
+def inner_layers(models: list[Any]) -> set[int]:
+    """id() of what these models consist of: their layers at any depth, and what a
+    Sequential wraps."""
     inner: set[int] = set()
     for model in models:
         inner.add(id(attribute(model, "_functional")))
         if attribute(model, "_layers") is not None:
             inner.update(map(id, model._flatten_layers(include_self=False)))
-    return [model for model in models if id(model) not in inner]
+    return inner
 
 
 def witnesses(owned: Any) -> dict[str, list[Any]]:
