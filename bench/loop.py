@@ -26,7 +26,7 @@ WARM_UP = 5
 SIZES = {"small": (16, 32, 64), "wide": (256, 512, 256)}  # inputs, units, rows
 
 
-# ---- in the process of a way ------------------------------------------------------------
+# ---- in the process of a way ---------------------------------------------------------
 
 
 def build_and_fit(size):
@@ -117,11 +117,15 @@ def measure_step():
         guard = keraser.guard()
         ratios.append(block(guarded) / without)
     quarters = statistics.quantiles(ratios, n=4)
-    print(f"Keras {keras.__version__}: a step under guard takes {quarters[1]:.4f} times")
-    print(f"as long as without (middle half of 30: {quarters[0]:.4f}..{quarters[2]:.4f})")
+    print(
+        f"Keras {keras.__version__}: a step under guard takes {quarters[1]:.4f} times"
+    )
+    print(
+        f"as long as without (middle half of 30: {quarters[0]:.4f}..{quarters[2]:.4f})"
+    )
 
 
-# ---- the table ----------------------------------------------------------------------------
+# ---- the table -----------------------------------------------------------------------
 
 
 def run(way, options, size):
@@ -152,7 +156,10 @@ def main():
         for way in WAYS:
             ms = statistics.median(one[way]["ms"] for one in rounds)
             ratios = sorted(one[way]["ms"] / one["usual"]["ms"] for one in rounds)
-            middle, spread = statistics.median(ratios), f"{ratios[0]:.2f}..{ratios[-1]:.2f}"
+            middle, spread = (
+                statistics.median(ratios),
+                f"{ratios[0]:.2f}..{ratios[-1]:.2f}",
+            )
             rss = statistics.median(one[way]["rss"] for one in rounds) / 2**20
             print(f"{size:8}{way:10}{ms:12.0f}{middle:8.2f}{spread:>14}{rss:8.0f}")
 

@@ -72,7 +72,7 @@ def fit(values: Sequence[float]) -> Fits:
 
 
 def better(worse: float, squares: float, n: int) -> float:
-    """n·ln(worse / squares): twice the log of the likelihood ratio under normal noise."""
+    """n·ln(worse / squares): twice the log of the likelihood ratio, noise normal."""
     if worse == 0:
         return 0.0 if squares == 0 else -math.inf
     return math.inf if squares == 0 else n * math.log(worse / squares)

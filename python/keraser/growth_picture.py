@@ -1,5 +1,5 @@
-"""A growth report as a picture: a panel for each figure, its trials as points, the slope
-and its interval over those that were judged, trials without memory marked."""
+"""A growth report as a picture: a panel for each figure, its trials as points, slope
+and interval over those that were judged, trials that ran out of memory marked."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def title_of(figure: Figure) -> str:
     return f"{figure.name}: {figure.trend.verdict}, {slope} a trial"
 
 
-# ---- as SVG ---------------------------------------------------------------------------
+# ---- as SVG --------------------------------------------------------------------------
 
 
 def as_svg(report: GrowthReport) -> str:
@@ -128,7 +128,7 @@ def _text(x: float, y: float, text: str, colour: str = GREY, weight: str = "") -
     return f'<text x="{x}" y="{y}" fill="{colour}"{bold}>{html.escape(text)}</text>'
 
 
-# ---- as PNG ---------------------------------------------------------------------------
+# ---- as PNG --------------------------------------------------------------------------
 
 
 def write_png(report: GrowthReport, path: Path) -> None:

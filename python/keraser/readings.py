@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from keraser import _core
@@ -31,7 +32,7 @@ class Gauge:
 #: and malloc's own books; of the resident set, eight of the 16 KiB by which it moves
 #: with where free blocks lie; of objects, what a line of a user's results takes; of
 #: what is counted by ones, one in twenty trials.
-_GAUGES = {
+GAUGES = {
     gauge.name: gauge
     for gauge in (
         Gauge("RSS", "bytes", 128 * 1024, 18),
@@ -47,7 +48,7 @@ _GAUGES = {
 
 def gauge_of(name: str) -> Gauge:
     """Those of devices' pools have names of their own, "GPU:0 pool"."""
-    return _GAUGES.get(name) or Gauge(name, "bytes", 16 * 1024, 8)
+    return GAUGES.get(name) or Gauge(name, "bytes", 16 * 1024, 8)
 
 
 def read_gauges() -> dict[str, int]:
@@ -55,10 +56,8 @@ def read_gauges() -> dict[str, int]:
     for each 200,000 objects that the collector tracks."""
     process = _core.process()
     found = {"RSS": process["rss"]}
-    try:
+    with contextlib.suppress(UnsupportedError):  # a libc without mallinfo2
         found["heap in use"] = _core.heap()["in_use"]
-    except UnsupportedError:  # a libc without mallinfo2
-        pass
     adapter = find_adapter()
     found |= adapter.gauges() if adapter else {"objects": _core.count(())[0]}
     found["threads"] = process["threads"]

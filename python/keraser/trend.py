@@ -115,7 +115,7 @@ def theil_sen(values: Sequence[float], spread: float = 1) -> tuple[float, float,
     n = len(points)
     slopes = sorted((b - a) / (j - i) for (i, a), (j, b) in combinations(points, 2))
     pairs = len(slopes)
-    # Sen 1968, 2.6: the variance of Kendall's statistic, smaller where values are equal.
+    # Sen 1968, 2.6: the variance of Kendall's statistic, smaller with equal values.
     counts: dict[float, int] = {}
     for _, value in points:
         counts[value] = counts.get(value, 0) + 1

@@ -9,23 +9,15 @@ from typing import Any, Generic, TypeVar
 
 from keraser import _core
 from keraser.adapters.base import find_adapter
-from keraser.culprits import count_types, find_culprits
 from keraser.errors import GrowthError, GrowthWarning, KeraserError
-from keraser.growth import Figure, GrowthReport, Outcome
+from keraser.growth import GrowthReport
 from keraser.progress_bar import ProgressBar
-from keraser.readings import gauge_of, read_gauges
-from keraser.receipt import format_bytes
+from keraser.recording import Recorder
 from keraser.scoping import Scope
-from keraser.trend import judge, looks
+from keraser.trend import looks
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-#: The first trials fill caches; they are shown and not judged.
-WARM_UP = 2
-
-#: What the bar shows a slope of.
-_BESIDE_THE_BAR = "heap in use"
 
 
 class Trial(Generic[T]):
@@ -111,10 +103,7 @@ class Trials(Generic[T]):
         self._progress = progress
         self._on_growth = on_growth
         self._scope_settings = (all_threads, trim)
-        self._series: dict[str, list[int | None]] = {}
-        self._seconds: list[float] = []
-        self._errors: dict[int, str] = {}
-        self._types: Any = None
+        self._recorder = Recorder()
         self._told: set[str] = set()
 
     def __len__(self) -> int:
@@ -136,12 +125,12 @@ class Trials(Generic[T]):
                     trial.leave()
                     raise
                 trial.end()
-                self._note(trial)
+                self._recorder.note(trial.seconds, trial.error)
                 del trial, value
                 bar.advance(self._beside_the_bar())
-                if looks(self._judged()):
+                if looks(self._recorder.judged):
                     self._look()
-            if not looks(self._judged()):
+            if not looks(self._recorder.judged):
                 self._look()
         finally:
             bar.stop()
@@ -159,39 +148,10 @@ class Trials(Generic[T]):
 
     # ---- growth -----------------------------------------------------------------
 
-    def _judged(self) -> int:
-        return len(self._seconds) - WARM_UP
-
-    def _note(self, trial: Trial[T]) -> None:
-        self._seconds.append(trial.seconds)
-        if trial.error is not None:
-            self._errors[trial.number] = trial.error
-        readings = read_gauges()
-        for name in readings.keys() - self._series.keys():
-            self._series[name] = [None] * (len(self._seconds) - 1)
-        for name, series in self._series.items():
-            series.append(readings.get(name))
-        if len(self._seconds) == WARM_UP:
-            self._types = count_types()
-
     def report(self) -> GrowthReport:
         """Growth per trial of each figure so far, with a verdict, and who holds what
         leaks."""
-        figures = tuple(self._figure(name) for name in self._series)
-        outcomes = tuple(
-            Outcome(number, seconds, self._errors.get(number))
-            for number, seconds in enumerate(self._seconds)
-        )
-        report = GrowthReport(figures, outcomes)
-        if not report.leaking or self._types is None:
-            return report
-        culprits = find_culprits(self._types, self._judged())
-        return GrowthReport(figures, outcomes, tuple(culprits))
-
-    def _figure(self, name: str) -> Figure:
-        gauge = gauge_of(name)
-        values = tuple(self._series[name])
-        return Figure(name, gauge.unit, gauge.tolerance, values, WARM_UP, gauge.fewest)
+        return self._recorder.report()
 
     def _look(self) -> None:
         report = self.report()
@@ -207,14 +167,13 @@ class Trials(Generic[T]):
             self._on_growth(report)
 
     def _beside_the_bar(self) -> str:
-        rss = format_bytes(self._series["RSS"][-1] or 0)
-        heap = self._series.get(_BESIDE_THE_BAR, [])[WARM_UP:]
-        known = [value for value in heap if value is not None]
-        if len(known) < 2:
-            return f"RSS {rss}"
-        trend = judge(known, gauge_of(_BESIDE_THE_BAR).tolerance)
-        slope = format_bytes(int(trend.slope))
-        return f"RSS {rss}, heap {slope} a trial ({trend.verdict})"
+        rss, objects = map(self._recorder.figure, ("RSS", "objects"))
+        trend = objects.trend
+        note = f"RSS {rss.format(rss.values[-1])}"
+        if trend.trials < 2:
+            return note
+        slope = objects.format(trend.slope, signed=True)
+        return f"{note}, {slope} objects a trial ({trend.verdict})"
 
 
 def _length(values: Any) -> int | None:

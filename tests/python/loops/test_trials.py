@@ -36,9 +36,13 @@ def test_a_plain_loop_is_flat():
 def test_a_leak_is_found_and_its_holder_named():
     kept_by_the_user = []
     trials = sweep(range(12), on_growth="warn")
-    with pytest.warns(keraser.GrowthWarning, match="kept_by_the_user"):
+
+    def loop():
         for trial in trials:
             kept_by_the_user.append(trial.keep(trained()))
+
+    with pytest.warns(keraser.GrowthWarning, match="kept_by_the_user"):
+        loop()
     report = trials.report()
     assert {"graphs", "handles", "functions", "objects"} <= set(report.leaking)
     assert report.verdict == "leaking"
@@ -50,14 +54,16 @@ def test_a_leak_is_found_and_its_holder_named():
 
 def test_growth_can_end_the_loop_or_call_a_function():
     shelf, reports = [], []
-    with pytest.raises(keraser.GrowthError, match="graphs") as caught:
-        for trial in sweep(range(30), on_growth="raise"):
+
+    def loop(on_growth):
+        for trial in sweep(range(30), on_growth=on_growth):
             shelf.append(trial.keep(tf.function(lambda x: x + 1)))
             shelf[-1](tf.ones(3))
+
+    with pytest.raises(keraser.GrowthError, match="graphs") as caught:
+        loop("raise")
     assert caught.value.report.trials == 7
-    for trial in sweep(range(8), on_growth=reports.append):
-        shelf.append(trial.keep(tf.function(lambda x: x + 1)))
-        shelf[-1](tf.ones(3))
+    loop(reports.append)
     assert "graphs" in reports[0].leaking
 
 
@@ -79,10 +85,13 @@ def test_running_out_of_memory_ends_a_trial_and_not_the_loop():
 
 
 def test_other_errors_pass():
-    with pytest.raises(ZeroDivisionError):
+    def loop():
         for trial in sweep([1]):
             with trial:
-                1 / 0
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
 
 
 def test_run_returns_what_the_function_returns():

@@ -11,7 +11,8 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
 `remaking` things made a second time, `customs` the user's own among them ·
-`births` who is being made · `gauges` what grows where something leaks · `second_model` a model from another's configuration ·
+`births` who is being made · `gauges` what grows where something leaks ·
+`second_model` a model from another's configuration ·
 `health` what doctor() says.
 """
 
