@@ -283,6 +283,9 @@ class KerasTensorFlow:
     def from_host(self, arrays: list[Any], handles: list[Any]) -> list[Any]:
         return batches.from_host(arrays, handles)
 
+    def is_tracing(self) -> bool:
+        return caches.is_tracing()
+
     def gauges(self) -> dict[str, int]:
         return gauges.read()
 

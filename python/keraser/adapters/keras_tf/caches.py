@@ -79,6 +79,13 @@ def count_runtime_functions() -> int:
     return 0 if eager is None else len(eager.list_function_names())
 
 
+def is_tracing() -> bool:
+    """Whether this thread is building a graph."""
+    from tensorflow.python.eager import context
+
+    return not context.executing_eagerly()
+
+
 def pool_in_use() -> int | None:
     """Bytes in use in TensorFlow's CPU pool (blocks of 256 KiB and more, with oneDNN),
     None where this TensorFlow keeps no such figure."""

@@ -1,0 +1,22 @@
+/* run_options.h - the options of `keraser run`, before the script and its arguments. */
+#ifndef KRS_CLI_RUN_OPTIONS_H
+#define KRS_CLI_RUN_OPTIONS_H
+
+typedef struct {
+    int guard;          /* 1 unless --no-guard */
+    int trim;           /* 1 with --trim */
+    int help;           /* 1 with --help: nothing else counts */
+    const char *python; /* --python, or NULL */
+    const char *report; /* --report, or NULL */
+    int script;         /* index of the first argument that is Python's */
+} krs_run_options;
+
+/* What is wrong, for krs_complain(). `cause` is NULL when nothing is. */
+typedef struct {
+    const char *cause, *detail, *cure;
+} krs_mistake;
+
+/* Reads `arguments`, the first of which is the verb. */
+krs_mistake krs_read_run_options(krs_run_options *options, int count, char **arguments);
+
+#endif

@@ -1,0 +1,9 @@
+/* say.h - what goes wrong, in one line of cause and one of cure. */
+#ifndef KRS_CLI_SAY_H
+#define KRS_CLI_SAY_H
+
+/* Prints "keraser: CAUSE" and, unless `cure` is empty, "  CURE" to stderr. `cause` is a
+ * printf format for `detail`, a str that it names at most once. */
+void krs_complain(const char *cause, const char *detail, const char *cure);
+
+#endif
