@@ -83,6 +83,6 @@ venv_build() {
 venv_built() {
     [ -e "$venv/stamps/built" ] &&
         compgen -G "$venv/lib/python3*/site-packages/keraser/_core*.so" >/dev/null &&
-        [ -z "$(find src include python/_core cmake \
+        [ -z "$(find src include python/_core cmake cli \
         CMakeLists.txt pyproject.toml -newer "$venv/stamps/built" -print -quit)" ]
 }

@@ -41,8 +41,9 @@ def _begin():
             f"keraser: {sys.executable} cannot import keraser: {error}\n"
             f"  {sys.executable} -m pip install keraser, or keraser run --python PATH",
             file=sys.stderr,
+            flush=True,
         )
-        sys.exit(2)
+        os._exit(2)  # nothing has begun; sys.exit() would end in a traceback here
     running.begin(
         guard=options["guard"] == "1",
         trim=options["trim"] == "1",

@@ -51,7 +51,7 @@ class Run:
             text = f"{type(error).__name__}: {error}"
             self.problems[text] = self.problems.get(text, 0) + 1
 
-    def keras_is_here(self) -> None:
+    def framework_is_here(self) -> None:
         self.safely(self._prepare)
 
     def _prepare(self) -> None:
@@ -62,7 +62,7 @@ class Run:
             self.safely(adapter.guard_on)
         adapter.watch_births(lambda _: self.safely(self._sweep))
 
-    # ---- while it runs --------------------------------------------------------------
+    # ---- while it runs -----------------------------------------------------------
 
     def _sweep(self) -> None:
         """A model is being made: those before it may be dead by now."""
@@ -84,7 +84,7 @@ class Run:
             self._rest = REST * (self._last - now)
             self._lock.release()
 
-    # ---- at the end -------------------------------------------------------------------
+    # ---- at the end --------------------------------------------------------------
 
     def end(self) -> None:
         if os.getpid() == self._process:  # not a child that was forked
@@ -99,7 +99,7 @@ class Run:
     def _lines(self) -> list[str]:
         process = _core.process()
         lines = [
-            f"keraser: {self.models} models and parts of models made, {self.sweeps} sweeps, "
+            f"keraser: {self.models} models (and parts) made, {self.sweeps} sweeps, "
             f"RSS {format_bytes(process['rss'])} now and "
             f"{format_bytes(process['peak'])} at most, "
             f"{time.monotonic() - self._began:.1f} s"
@@ -132,6 +132,6 @@ def begin(guard: bool, trim: bool, report: str | None) -> None:
     run = Run(guard, trim, os.path.abspath(report) if report else None)
     atexit.register(run.end)
     try:
-        when_imported(run.keras_is_here)
+        when_imported(run.framework_is_here)
     except UnsupportedError as error:
         run.problems[str(error)] = 1

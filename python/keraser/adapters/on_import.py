@@ -27,7 +27,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         self._callback = callback
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> Any:
         if name != _NAME:
             return None
