@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
+    from keraser.pitfalls import Pitfall
     from keraser.rebuilding import rebuild
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
     from keraser.resetting import ResetReport, reset
@@ -80,6 +81,7 @@ _HOMES = {
     "Guard": "guarding",
     "doctor": "diagnosis",
     "Diagnosis": "diagnosis",
+    "Pitfall": "pitfalls",
     "Finding": "diagnosis",
     "ClearedModel": "husk",
     "ParkedModel": "parked",
@@ -138,6 +140,7 @@ __all__ = [
     "Parked",
     "ParkedModel",
     "ParkedModelError",
+    "Pitfall",
     "PoolTrim",
     "Receipt",
     "Reset",

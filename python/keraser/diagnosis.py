@@ -9,6 +9,7 @@ from typing import Any
 from keraser import _core
 from keraser.adapters.base import find_adapter
 from keraser.errors import UnsupportedError
+from keraser.pitfalls import Pitfall, find_pitfalls
 
 #: The CPython versions that keraser's seams know and its tests run on.
 TESTED_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
@@ -25,9 +26,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `keraser.doctor` found. Plain data."""
+    """What `keraser.doctor` found. Plain data.
+
+    Attributes:
+        findings: what works here.
+        pitfalls: what keeps memory here, each with the line to change.
+    """
 
     findings: tuple[Finding, ...]
+    pitfalls: tuple[Pitfall, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -39,14 +46,21 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         width = max(len(finding.what) for finding in self.findings)
-        return "\n".join(
+        lines = [
             f"{'ok' if f.works else 'NO':<3} {f.what:<{width}}  {f.note}"
             for f in self.findings
-        )
+        ]
+        for pitfall in self.pitfalls:
+            lines.append(f"!!  {pitfall.name}: {pitfall.seen}")
+            lines.append(
+                f"    {pitfall.line + ': ' if pitfall.line else ''}{pitfall.advice}"
+            )
+        return "\n".join(lines)
 
 
 def doctor() -> Diagnosis:
-    """Looks at this Python, the C core and the framework, and says what works.
+    """Looks at this Python, the C core and the framework, and says what works; and at
+    who keeps models and functions alive, and names the pitfalls (docs/pitfalls.md).
 
     Changes nothing and imports nothing. Where TensorFlow's pool has a free block, it is
     allocated and freed once, to see that the pool's map shows it.
@@ -54,7 +68,15 @@ def doctor() -> Diagnosis:
     Example:
         >>> keraser.doctor()               # doctest: +SKIP
     """
-    return Diagnosis((*_python(), *_heap(), *_pool(), *_framework()))
+    findings = (*_python(), *_heap(), *_pool(), *_framework())
+    return Diagnosis(findings, _pitfalls())
+
+
+def _pitfalls() -> tuple[Pitfall, ...]:
+    try:
+        return find_pitfalls()
+    except UnsupportedError:  # another backend, which a finding tells
+        return ()
 
 
 def _python() -> list[Finding]:

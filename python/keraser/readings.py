@@ -36,11 +36,11 @@ GAUGES = {
     gauge.name: gauge
     for gauge in (
         Gauge("RSS", "bytes", 128 * 1024, 18),
-        Gauge("heap in use", "bytes", 16 * 1024, 8),
-        Gauge("objects", "", 20),
+        Gauge("heap in use", "bytes", 16 * 1024, 18),
+        Gauge("objects", "", 20, 8),
         Gauge("graphs", "", 0.05),
         Gauge("handles", "", 0.05),
-        Gauge("functions", "", 0.05),
+        Gauge("functions", "", 0.05, 18),
         Gauge("threads", "", 0.05),
     )
 }

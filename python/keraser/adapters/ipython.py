@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from keraser.names import Landmark, Vocabulary
@@ -48,6 +49,12 @@ def places_of(value: Any) -> list[str]:
     names = {} if ip is None else ip.user_ns
     found = [f"Out[{n}]" for n, shown in list(outputs.items()) if shown is value]
     return found + [name for name in _results(names) if names[name] is value]
+
+
+def places_of_any(values: Iterable[Any]) -> bool:
+    """Whether one of these is what IPython keeps results in."""
+    ip = shell()
+    return ip is not None and any(value is ip.user_ns.get("_oh") for value in values)
 
 
 def forget(value: Any) -> None:

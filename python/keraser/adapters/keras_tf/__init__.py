@@ -13,7 +13,7 @@ values at once · `renewing` what they were before it ·
 `remaking` things made a second time, `customs` the user's own among them ·
 `births` who is being made · `gauges` what grows where something leaks ·
 `second_model` a model from another's configuration ·
-`health` what doctor() says.
+`health` what doctor() says, `pitfalls` what it warns of.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from keraser.adapters.keras_tf import (
     hollow,
     model,
     nodes,
+    pitfalls,
     redrawing,
     registry,
     renewing,
@@ -282,6 +283,18 @@ class KerasTensorFlow:
 
     def from_host(self, arrays: list[Any], handles: list[Any]) -> list[Any]:
         return batches.from_host(arrays, handles)
+
+    def pitfall_hop(self, thing: Any) -> str:
+        return pitfalls.hop(thing)
+
+    def retraced(self) -> list[tuple[Any, int, str]]:
+        return pitfalls.retraced()
+
+    def open_tapes(self) -> list[Any]:
+        return pitfalls.open_tapes()
+
+    def training_traces(self, models: list[Any]) -> list[tuple[str, int]]:
+        return pitfalls.training_traces(models)
 
     def is_tracing(self) -> bool:
         return caches.is_tracing()
