@@ -192,8 +192,8 @@ def _of_functions(adapter: Any) -> list[Pitfall]:
     return [
         _pitfall(
             "traced by value",
-            f"tf.function {function.__qualname__!r} has {count} traces, one for each of "
-            f"the Python {kind} it was called with",
+            f"tf.function {function.__qualname__!r} has {count} traces, one for each "
+            f"of the Python {kind} it was called with",
             where(function),
         )
         for function, count, kind in adapter.retraced()
