@@ -36,38 +36,49 @@ class Sweep:
     def clear_models(self, models: list[Witness]) -> None:
         """Those first that no other has as a layer: what is in another is whole as long
         as that is, and most often gone with it; if not, it is asked again after it.
-        Those that are garbage are collected here, before anything is measured."""
+
+        One collection serves them all. The models live through it, garbage or not: a
+        layer that they shared would remember theirs, and nothing could tell why.
+        """
         await_collector("leaving a scope")
+        outer = self._outermost(models)
         gc.collect()
-        pending = self._outer_first(models)
-        while pending:
-            left = []
-            for witness in pending:
-                receipt = self._clear(witness)
-                if receipt is not None and not receipt.cleared:
-                    left.append((witness, receipt))
-                elif receipt is not None:
-                    self.receipts.append(receipt)
-            if len(left) == len(pending):
-                self.receipts += [receipt for _, receipt in left]
+        while outer:
+            self._clear([outer.pop()])
+        pending = models
+        while pending := [witness for witness in pending if self._is_whole(witness())]:
+            known = len(self.receipts)
+            left = [self._clear([witness()]) for witness in pending]
+            if len(self.receipts) == known:  # those that stay, with who holds them
+                self.receipts += [receipt for receipt in left if receipt is not None]
                 return
-            pending = [witness for witness, _ in left]
 
-    def _outer_first(self, models: list[Witness]) -> list[Witness]:
+    def _outermost(self, models: list[Witness]) -> list[Any]:
         alive = [model for model in (w() for w in models) if self._is_whole(model)]
-        inner = self.adapter.inner_layers(alive)
-        return sorted(models, key=lambda witness: id(witness()) in inner)
+        whole = [model for model in alive if not isinstance(model, ParkedModel)]
+        inner = self.adapter.inner_layers(whole)
+        return [model for model in alive if id(model) not in inner]
 
-    def _clear(self, witness: Witness) -> Receipt | None:
-        """None for a model that is gone already, or whose making failed."""
-        box = [witness()]
+    def _is_whole(self, model: Any) -> bool:
+        """Not gone, no shell, and not one whose making failed."""
+        if isinstance(model, ParkedModel):
+            return True
+        return self.adapter.is_model(model) and self.adapter.is_whole(model)
+
+    def _clear(self, box: list[Any]) -> Receipt | None:
+        """Its receipt if it was left as it is; others are noted."""
         if isinstance(box[0], ParkedModel):
-            return clear_parked(box[0], "hollow", self.where, trim=False)
-        if not self._is_whole(box[0]):
-            return None
-        with lock:
-            await_collector("leaving a scope")
-            return self._call(trim=False).clear_model(box)
+            receipt = clear_parked(box[0], "hollow", self.where, trim=False)
+        elif not self._is_whole(box[0]):
+            return None  # gone with another
+        else:
+            with lock:
+                await_collector("leaving a scope")
+                receipt = self._call(trim=False).clear_model(box)
+        if not receipt.cleared:
+            return receipt
+        self.receipts.append(receipt)
+        return None
 
     def _call(self, trim: bool) -> Call:
         call = Call(self.adapter, "hollow", self.where, trim)

@@ -2,6 +2,9 @@
 
 import functools
 import gc
+import pathlib
+import subprocess
+import sys
 import threading
 
 import keras
@@ -187,3 +190,37 @@ def test_the_diagnosis_shows_them():
     diagnosis = keraser.doctor()
     assert "tape kept" in repr(diagnosis)
     assert diagnosis.to_dict()["pitfalls"][0]["name"] == "tape kept"
+
+
+NOTEBOOK = """
+import os, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+sys.path.insert(0, {folder!r})
+cells = [
+    "import keraser; from small_models import build, X, Y",
+    "build().fit(X, Y, verbose=0)",
+    "found = keraser.doctor().pitfalls",
+    "from keraser.adapters import ipython; ipython.forget(Out[2]); import gc; gc.collect()",
+    "left = keraser.doctor().pitfalls",
+]
+for cell in cells:
+    shell.run_cell(cell, store_history=True).raise_error()
+names = shell.user_ns
+print([(p.name, p.seen) for p in names["found"]], [p.name for p in names["left"]])
+"""
+
+
+def test_a_history_as_the_last_value_of_a_cell():
+    folder = str(pathlib.Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", NOTEBOOK.format(folder=folder)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = done.stdout.splitlines()[-1]
+    assert "('result kept', \"model " in told or "('result kept', 'model " in told
+    assert "Out[2]" in told
+    assert told.endswith(" []")

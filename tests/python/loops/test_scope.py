@@ -252,6 +252,33 @@ def test_a_kept_model_keeps_the_models_it_is_made_of():
     keraser.clear(inner)
 
 
+def test_a_parked_model_goes_too():
+    with keraser.scope() as scope:
+        model = trained()
+        name = model.name
+        keraser.park(model)
+    assert is_shell(model)
+    with pytest.raises(keraser.ClearedModelError, match="was cleared"):
+        model.predict(X)
+    assert cleared(scope) == [name]
+
+
+def test_a_model_whose_making_failed_is_no_trouble():
+    class Half(keras.Model):
+        def __init__(self):
+            raise ValueError("halfway")
+
+    made = []
+    with keraser.scope() as scope:
+        try:
+            Half()
+        except ValueError as error:
+            made.append(error)
+        model = trained()
+    assert is_shell(model)
+    assert len(cleared(scope)) == 1
+
+
 def test_the_wrapped_constructors_are_put_back():
     def constructors():
         return [vars(keras.Model)["__new__"], vars(tf.data.Dataset)["__init__"]]
