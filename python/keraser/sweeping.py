@@ -86,9 +86,6 @@ class Sweep:
         call.collected = True
         return call
 
-    def _is_whole(self, model: Any) -> bool:
-        return self.adapter.is_model(model) and self.adapter.is_whole(model)
-
     def clear_rest(
         self, values: list[Witness], names: dict[str, int], say: bool, trim: bool
     ) -> None:

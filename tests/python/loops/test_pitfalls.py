@@ -201,7 +201,8 @@ cells = [
     "import keraser; from small_models import build, X, Y",
     "build().fit(X, Y, verbose=0)",
     "found = keraser.doctor().pitfalls",
-    "from keraser.adapters import ipython; ipython.forget(Out[2]); import gc; gc.collect()",
+    "from keraser.adapters import ipython; ipython.forget(Out[2])",
+    "import gc; gc.collect();",
     "left = keraser.doctor().pitfalls",
 ]
 for cell in cells:
