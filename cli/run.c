@@ -3,24 +3,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "run_environment.h"
 #include "run_options.h"
 #include "say.h"
 #include "verbs.h"
-
-/* Set unless the user has set them. docs/running.md has what each costs. */
-static const struct {
-    const char *name, *value;
-} settings[] = {
-    /* Blocks from 1 MiB on are mapped, and so unmapped when freed, for good: left to
-     * itself malloc raises the bound to 32 MiB when it sees such a block freed. */
-    {"MALLOC_MMAP_THRESHOLD_", "1048576"},
-    /* The pool of a GPU begins small, so that it has something to give back. */
-    {"TF_FORCE_GPU_ALLOW_GROWTH", "true"},
-};
 
 static int help(void) {
     printf(
@@ -35,12 +24,15 @@ static int help(void) {
     return KRS_EXIT_OK;
 }
 
-/* The folder of this program, with a slash behind, or "". */
-static void own_folder(char folder[PATH_MAX]) {
+/* The folder of this program, with a slash behind; 0 if it cannot be told. */
+static int own_folder(char folder[PATH_MAX]) {
     ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
-    folder[length > 0 ? length : 0] = '\0';
+    if (length <= 0)
+        return 0;
+    folder[length] = '\0';
     char *slash = strrchr(folder, '/');
     folder[slash ? slash + 1 - folder : 0] = '\0';
+    return slash != NULL;
 }
 
 /* `folder` and `rest` as one path; 0 if it is too long or cannot be used as `mode`. */
@@ -49,44 +41,27 @@ static int find(char path[PATH_MAX], const char *folder, const char *rest, int m
     return length > 0 && length < PATH_MAX && access(path, mode) == 0;
 }
 
-static int set(const char *name, const char *value) {
-    if (value != NULL ? setenv(name, value, 1) : unsetenv(name)) {
-        krs_complain("cannot set %s: out of memory", name, "");
-        return -1;
-    }
-    return 0;
+/* The Python to run: what --python names, else the one beside this program, which
+ * `beside` has room for, else the first python3 of PATH. */
+static const char *choose_python(const krs_run_options *options, const char *folder,
+                                 char beside[PATH_MAX]) {
+    if (options->python != NULL)
+        return options->python;
+    if (find(beside, folder, "python", X_OK) || find(beside, folder, "python3", X_OK))
+        return beside;
+    return "python3";
 }
 
-/* Puts `startup` in front of PYTHONPATH, and what that was where sitecustomize.py finds
- * it, to set it back. */
-static int lead_through(const char *startup) {
-    const char *before = getenv("PYTHONPATH");
-    if (set("KERASER_RUN_PYTHONPATH", before) < 0)
-        return -1;
-    if (before == NULL || !*before)
-        return set("PYTHONPATH", startup);
-    size_t size = strlen(startup) + strlen(before) + 2;
-    char *path = malloc(size);
-    if (path == NULL) {
-        krs_complain("cannot set PYTHONPATH: out of memory", "", "");
-        return -1;
-    }
-    snprintf(path, size, "%s:%s", startup, before);
-    int status = set("PYTHONPATH", path);
-    free(path);
-    return status;
-}
-
-static int prepare(const krs_run_options *options, const char *startup) {
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        if (getenv(settings[i].name) == NULL &&
-            set(settings[i].name, settings[i].value) < 0)
-            return -1;
-    if (set("KERASER_RUN_GUARD", options->guard ? "1" : "0") < 0 ||
-        set("KERASER_RUN_TRIM", options->trim ? "1" : "0") < 0 ||
-        set("KERASER_RUN_REPORT", options->report) < 0)
-        return -1;
-    return lead_through(startup);
+/* Becomes `python`; returns only if that fails. */
+static int become(const char *python, char **arguments) {
+    arguments[0] = (char *)python;
+    execvp(python, arguments);
+    int absent = errno == ENOENT;
+    char why[PATH_MAX + 128];
+    snprintf(why, sizeof why, "%s: %s", python, strerror(errno));
+    krs_complain(absent ? "there is no Python at %s" : "cannot run %s",
+                 absent ? python : why, "keraser run --python PATH says which one");
+    return absent ? KRS_EXIT_NOT_FOUND : KRS_EXIT_CANNOT_RUN;
 }
 
 int krs_run(int count, char **arguments) {
@@ -99,20 +74,17 @@ int krs_run(int count, char **arguments) {
     if (options.help)
         return help();
     char folder[PATH_MAX], startup[PATH_MAX], beside[PATH_MAX];
-    own_folder(folder);
+    if (!own_folder(folder)) {
+        krs_complain("cannot tell where this program is: %s", strerror(errno),
+                     "/proc must be mounted");
+        return KRS_EXIT_CANNOT_RUN;
+    }
     if (!find(startup, folder, "../share/keraser/startup", R_OK | X_OK)) {
         krs_complain("%s is missing", startup, "install keraser again");
-        return KRS_EXIT_FAILURE;
+        return KRS_EXIT_CANNOT_RUN;
     }
-    const char *python = options.python;
-    if (python == NULL)
-        python = find(beside, folder, "python", X_OK) ? beside : "python3";
-    if (prepare(&options, startup) < 0)
-        return KRS_EXIT_FAILURE;
-    char **python_arguments = arguments + options.script - 1;
-    python_arguments[0] = (char *)python;
-    execvp(python, python_arguments);
-    krs_complain(errno == ENOENT ? "there is no Python at %s" : "cannot run %s", python,
-                 "keraser run --python PATH says which one");
-    return KRS_EXIT_FAILURE;
+    const char *python = choose_python(&options, folder, beside);
+    if (krs_prepare_environment(&options, startup) < 0)
+        return KRS_EXIT_CANNOT_RUN;
+    return become(python, arguments + options.script - 1);
 }

@@ -1,5 +1,6 @@
 # keraser, the command line. It sees include/keraser.h and its own headers.
-add_executable(keraser cli/main.c cli/run.c cli/run_options.c cli/say.c)
+add_executable(keraser cli/main.c cli/run.c cli/run_environment.c
+    cli/run_options.c cli/say.c)
 target_include_directories(keraser PRIVATE include)
 target_link_libraries(keraser PRIVATE keraser_warnings)
 target_compile_definitions(keraser PRIVATE _GNU_SOURCE)

@@ -17,6 +17,7 @@ MAY_INCLUDE = {  # room of C sources -> what it may include besides itself
     "python/_core": {"keraser.h", "wire/protocol.h"},
 }
 FRAMEWORKS = {"keras", "tensorflow", "tf_keras", "jax", "torch"}
+ENTRANCES = {"base", "on_import"}  # the adapters that the rest of keraser knows
 FRAMEWORK_WORD = re.compile(rf"_?({'|'.join(FRAMEWORKS)})([._]\w+)*|tf")
 NAMING = ("id", "attr", "value")  # of a name, an attribute, a string constant
 RUN_TIME = r"tensorflow|tsl/|xla/|cuda"  # found by dlsym, never included
@@ -57,8 +58,8 @@ def python_breaches(root, path):
                 where = "inside the function using it" if adapter else "in adapters/"
                 yield node.lineno, f"import {names[0]} only {where}"
             found = [m for n in names if (m := re.search(r"adapters\.(\w+)", n))]
-            if not adapter and {m[1] for m in found} - {"base"}:
-                yield node.lineno, "adapters are known to adapters/base.py only"
+            if not adapter and {m[1] for m in found} - ENTRANCES:
+                yield node.lineno, "adapters are known to base.py only"
         elif not adapter:
             for word in (str(getattr(node, kind, "")) for kind in NAMING):
                 if FRAMEWORK_WORD.fullmatch(word):

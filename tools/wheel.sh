@@ -30,4 +30,10 @@ loaded = {"tensorflow", "keras", "numpy"} & set(sys.modules)
 assert not loaded, f"import keraser loads {loaded}"
 print("keraser", keraser.__version__, "works from", _core.__file__)
 '
+# The command finds the Python and the startup folder that were installed with it.
+ran=$(env -i PATH=/nonexistent HOME="$proof" "$proof/venv/bin/keraser" run \
+    -c 'import sys; print(sys.prefix, "keraser.running" in sys.modules)' 2>"$proof/report")
+[ "$ran" = "$proof/venv True" ] || { echo "keraser run: $ran" >&2; exit 1; }
+grep -q '^keraser: ended' "$proof/report" || { cat "$proof/report" >&2; exit 1; }
+echo "keraser run works from $proof/venv/bin/keraser"
 echo "$wheel"

@@ -1,27 +1,28 @@
 """What `keraser run` does within the process: guards, collects dead models as new ones
-are made, and reports at the end. Nothing of it may disturb the program that is run."""
+are made, and reports at the end. Nothing of it may disturb the program that is run.
+
+The program's own modules may be called like those of the standard library, which a
+module imported before it would hide. So no more is imported here than Python itself has
+at its start; the rest comes with Keras (`rounds.py`). Nothing is imported at the end:
+where a module's text is executed Python forgets that an interrupt ended the program,
+and does not die of it (run_eval_code_obj in its pythonrun.c)."""
 
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable
-from typing import Any
 
 from keraser import _core
-from keraser.adapters.base import find_adapter, when_imported
-from keraser.errors import UnsupportedError
-from keraser.receipt import format_bytes
-from keraser.recording import Recorder
-from keraser.sweeping import Sweep
+from keraser.adapters.on_import import find_unseen, when_imported
 
-#: A sweep waits until so many times as long has passed as the last one took: a tenth
-#: of the time at most goes into sweeping.
-REST = 10
+TYPE_CHECKING = False  # as type checkers know it
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from keraser.rounds import Rounds
 
 #: Of what `--report` writes.
 SCHEMA_VERSION = 1
@@ -33,18 +34,17 @@ class Run:
     def __init__(self, guard: bool, trim: bool, report: str | None) -> None:
         self.guard = guard
         self.trim = trim
-        self.report = report
-        self.models = 0
-        self.sweeps = 0
+        self.report = os.path.abspath(report) if report else None
         self.problems: dict[str, int] = {}
-        self._recorder = Recorder()
+        self.rounds: Rounds | None = None
         self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._began = self._last = time.monotonic()
-        self._rest = 0.0
+        self._began = time.monotonic()
 
     def safely(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Calls it; what it raises is counted, and told in the end."""
+        """Calls it, unless in a child that was forked; what it raises is counted, and
+        told in the end."""
+        if os.getpid() != self._process:
+            return
         try:
             function(*arguments)
         except Exception as error:  # whatever it is, the program goes on
@@ -55,83 +55,89 @@ class Run:
         self.safely(self._prepare)
 
     def _prepare(self) -> None:
+        from keraser.adapters.base import find_adapter
+        from keraser.rounds import Rounds
+
         adapter = find_adapter()
         if adapter is None:
             return
         if self.guard:
             self.safely(adapter.guard_on)
-        adapter.watch_births(lambda _: self.safely(self._sweep))
-
-    # ---- while it runs -----------------------------------------------------------
-
-    def _sweep(self) -> None:
-        """A model is being made: those before it may be dead by now."""
-        self.models += 1
-        now = time.monotonic()
-        adapter = find_adapter()
-        if now - self._last < self._rest or adapter is None or adapter.is_tracing():
-            return
-        if not self._lock.acquire(blocking=False):
-            return  # another thread is at it
-        try:
-            sweep = Sweep(adapter, "keraser run", "")
-            sweep.clear_models([])
-            sweep.clear_rest([], adapter.name_counters(), say=False, trim=self.trim)
-            self._recorder.note(now - self._last)
-            self.sweeps += 1
-        finally:
-            self._last = time.monotonic()
-            self._rest = REST * (self._last - now)
-            self._lock.release()
+        rounds = self.rounds = Rounds(self.trim)
+        adapter.watch_births(lambda _: self.safely(rounds.model_is_made))
 
     # ---- at the end --------------------------------------------------------------
 
     def end(self) -> None:
-        if os.getpid() == self._process:  # not a child that was forked
-            self.safely(self._say)
+        self.safely(self._end)
 
-    def _say(self) -> None:
-        print("\n".join(self._lines()), file=sys.stderr, flush=True)
-        if self.report:
-            with open(self.report, "w", encoding="utf-8") as file:
-                json.dump(self.to_dict(), file, indent=1)
+    def _end(self) -> None:
+        if self.rounds is not None:
+            self.safely(self.rounds.end)
+        elif unseen := find_unseen():
+            self.problems.setdefault(unseen, 1)
+        told: dict[str, Any] = {}
+        self.safely(lambda: told.update(self.to_dict()))
+        if self.report is not None and told:
+            self.safely(self._write, self.report, told)
+        if sys.stderr is not None and told:
+            print("\n".join(self._lines(told)), file=sys.stderr, flush=True)
 
-    def _lines(self) -> list[str]:
-        process = _core.process()
+    def _write(self, path: str, told: dict[str, Any]) -> None:
+        import json  # imported by begin()
+
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(told, file, indent=1)
+            file.write("\n")
+
+    def _lines(self, told: dict[str, Any]) -> list[str]:
+        process = told["process"]
         lines = [
-            f"keraser: {self.models} models (and parts) made, {self.sweeps} sweeps, "
-            f"RSS {format_bytes(process['rss'])} now and "
-            f"{format_bytes(process['peak'])} at most, "
-            f"{time.monotonic() - self._began:.1f} s"
+            f"keraser: {_end_of(told)} after {told['seconds']:.1f} s; memory "
+            f"{_mib(process['rss'])} MiB, at most {_mib(process['peak'])} MiB"
         ]
-        if self._recorder.judged > 0:
-            lines += self._recorder.report().summary().splitlines()
+        if self.rounds is not None:
+            lines += self.rounds.lines()
+        else:
+            lines.append("no Keras to look after")
         lines += [
-            f"keraser could not do all it should, {count} times: {problem}"
+            f"could not do all it should{_times(count)}: {problem}"
             for problem, count in self.problems.items()
         ]
-        return lines
+        return [lines[0], *(f"  {line}" for line in lines[1:])]
 
     def to_dict(self) -> dict[str, Any]:
         """The report, fit for JSON."""
+        error = getattr(sys, "last_type", None)
         return {
             "schema_version": SCHEMA_VERSION,
-            "models": self.models,
-            "sweeps": self.sweeps,
             "guard": self.guard,
             "trim": self.trim,
+            "seconds": time.monotonic() - self._began,
+            "error": None if error is None else error.__name__,
             "process": dict(_core.process()),
-            "growth": self._recorder.report().to_dict(),
+            **(self.rounds.to_dict() if self.rounds is not None else {"models": 0}),
             "problems": self.problems,
         }
+
+
+def _end_of(told: dict[str, Any]) -> str:
+    return f"ended by {told['error']}" if told["error"] else "ended"
+
+
+def _mib(size: int) -> str:
+    return f"{size / (1 << 20):,.0f}"
+
+
+def _times(count: int) -> str:
+    return f", {count} times" if count > 1 else ""
 
 
 def begin(guard: bool, trim: bool, report: str | None) -> None:
     """Prepares this process, before the program begins; the report follows at its
     normal end, on stderr and, as JSON, in the file `report`."""
-    run = Run(guard, trim, os.path.abspath(report) if report else None)
+    run = Run(guard, trim, report)
+    if report:
+        import json  # noqa: F401
     atexit.register(run.end)
-    try:
-        when_imported(run.framework_is_here)
-    except UnsupportedError as error:
-        run.problems[str(error)] = 1
+    run.safely(when_imported, run.framework_is_here)

@@ -70,6 +70,7 @@ def test_a_breach_is_named_with_its_file(tmp_path, path, line, reason):
         ("python/keraser/a.py", '"""Frees what Keras holds: keras and tf."""'),
         ("python/keraser/a.py", "from keraser.adapters import base"),
         ("python/keraser/a.py", "from .adapters.base import adapter_of"),
+        ("python/keraser/a.py", "from keraser.adapters.on_import import f"),
         ("python/keraser/adapters/a.py", "def f():\n    import keras"),
         ("python/keraser/adapters/a/b.py", "def f():\n    import jax\n    jax.keras"),
         ("python/keraser/adapters/a.py", "from . import keras_tf\nx.keras = 1"),

@@ -1,1 +1,2 @@
-"""One package a framework. Only `base` may be imported by the rest of keraser."""
+"""One package a framework. Only `base` and `on_import` may be imported by the rest of
+keraser."""

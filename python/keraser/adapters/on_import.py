@@ -1,13 +1,17 @@
-"""Calls back when Keras has been imported, however and whenever a program does it."""
+"""Calls back when Keras has been imported, however and whenever a program does it.
+
+Imports nothing: `keraser run` loads it before the program begins, whose own modules may
+be called like those of the standard library."""
 
 from __future__ import annotations
 
-import importlib.abc
-import importlib.util
 import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # as type checkers know it
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
 
 _NAME = "keras"
 
@@ -20,27 +24,43 @@ def when_imported(callback: Callable[[], None]) -> None:
         sys.meta_path.insert(0, _Finder(callback))
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Lets the others find it, and goes as soon as they have."""
+def find_unseen() -> str:
+    """A framework in this process that nobody was called back for, in words; or ""."""
+    if "tf_keras" in sys.modules:
+        return "the program uses tf_keras (Keras 2), which keraser cannot clear yet"
+    if _NAME in sys.modules:
+        return "Keras was imported by a way of its own; nothing was guarded"
+    return ""
+
+
+class _Finder:
+    """Lets the others find it. Stays until it has been imported: libraries ask whether
+    it is installed without importing it, and an import may fail and be tried again."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
 
     def find_spec(
-        self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> Any:
         if name != _NAME:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.loader is None:
-            sys.meta_path.insert(0, self)  # not installed; it may be later
-        else:
-            spec.loader = _Loader(spec.loader, self._callback)
-        return spec
+        for finder in sys.meta_path:
+            look = None if finder is self else getattr(finder, "find_spec", None)
+            spec = look and look(name, path, target)
+            if spec:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, self._imported)
+                return spec
+        return None
+
+    def _imported(self) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+            self._callback()
 
 
-class _Loader(importlib.abc.Loader):
+class _Loader:
     """The module's own loader, with a call behind it. Anything else that is asked of
     it, its files and resources, the own one answers."""
 

@@ -311,6 +311,9 @@ class KerasTensorFlow:
     def watch_births(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
         return births.watch_models(watcher)
 
+    def is_part(self) -> bool:
+        return births.is_part()
+
     def watch_values(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
         return births.watch_values(watcher)
 
@@ -328,6 +331,9 @@ class KerasTensorFlow:
 
     def guard_is_on(self) -> bool:
         return guard.is_on()
+
+    def guard_let_go(self) -> int:
+        return guard.let_go()
 
 
 def _with_entries(plan: Plan, entries: dict[str, Any]) -> Plan:

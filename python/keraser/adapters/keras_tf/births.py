@@ -8,6 +8,7 @@ has wrapped them meanwhile, ours stays inside theirs and hands everything on.
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,18 @@ def watch_models(watcher: Watcher) -> Callable[[], None]:
 def watch_values(watcher: Watcher) -> Callable[[], None]:
     """The same for datasets, their iterators, tf.functions and concrete functions."""
     return _watch(_of_values, watcher)
+
+
+def is_part() -> bool:
+    """Asked by a watcher: is this the model that a Sequential makes for itself?"""
+    from keras.src.models import sequential
+
+    frame: Any = sys._getframe()
+    while frame and frame.f_code.co_name != "__new__":
+        frame = frame.f_back
+    while frame and frame.f_code.co_name in ("__new__", "allocate"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename == sequential.__file__
 
 
 def _watch(watchers: list[Watcher], watcher: Watcher) -> Callable[[], None]:

@@ -41,9 +41,15 @@ class GuardedRegistry(dict):
         self._weak: weakref.WeakValueDictionary[str, _Entry] = (
             weakref.WeakValueDictionary()
         )
+        self._guarded = 0  # entries ever held weakly
         for name, entry in plain.items():
             self._adopt(name, entry)
         self._alive = len(self._weak)  # when a gradient was last registered
+
+    @property
+    def let_go(self) -> int:
+        """How many entries were held weakly and are gone."""
+        return self._guarded - len(self._weak)
 
     def _adopt(self, name: str, entry: dict[str, Any]) -> None:
         """An entry made earlier belongs to the graph its closure leads to."""
@@ -64,6 +70,7 @@ class GuardedRegistry(dict):
             else:
                 kept.append(weak)
         self._weak[name] = weak
+        self._guarded += 1
 
     def _flush_after_deaths(self) -> None:
         """Models died since the last registration: their kernels are still cached, some
@@ -130,6 +137,12 @@ class GuardedRegistry(dict):
 
 def is_on() -> bool:
     return isinstance(_registry()._registry, GuardedRegistry)
+
+
+def let_go() -> int:
+    """How many entries the guard has let go since it was turned on, 0 while it is off."""
+    registry = _registry()._registry
+    return registry.let_go if isinstance(registry, GuardedRegistry) else 0
 
 
 def turn_on() -> None:
