@@ -1,26 +1,33 @@
 """What the environment that `keraser run` sets does to a loop that knows nothing of it.
 
-    ./dev bench run         or        python bench/run.py [--trials 12] [--only WORD]
+    ./dev bench run         or        python bench/run.py [--rounds 3] [--only WORD]
 
 Each row is a process: models of 24 MB with Adam (72 MB in all) are built, fitted and
-dropped one after another, without a gc.collect(). Prints resident memory in the end and
-at most, and the median time of a trial of the second half. TensorFlow's own pool serves
-tensors from 256 KiB on where oneDNN is on, its default on x86; without it malloc does.
+dropped one after another, without a gc.collect(). Prints the median over the rounds of
+resident memory, mean over the trials and at most, and after the last model was dropped
+and garbage collected; and of the time of a trial. TensorFlow's own pool serves tensors
+from 256 KiB on where oneDNN is on, its default on x86; without it malloc does.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 SCRIPT = """
-import json, sys, time
+import gc, json, sys, time
 import keras, numpy as np
+
+def rss():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) / 256
+
 x, y = np.ones((256, 1024), "f4"), np.ones((256, 1), "f4")
-times = []
+times, readings = [], []
 for trial in range(int(sys.argv[1])):
     began = time.perf_counter()
     dense = [keras.layers.Dense(width) for width in (2048, 1536, 512, 1)]
@@ -28,14 +35,12 @@ for trial in range(int(sys.argv[1])):
     model.compile("adam", "mse")
     model.fit(x, y, batch_size=64, epochs=2, verbose=0)
     times.append(time.perf_counter() - began)
-lines = open("/proc/self/status").read().splitlines()
-kib = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
-later = sorted(times[len(times) // 2:])
-print(json.dumps({
-    "rss": int(kib["VmRSS"]) / 1024,
-    "peak": int(kib.get("VmHWM", 0)) / 1024,
-    "trial": later[len(later) // 2],
-}))
+    readings.append(rss())
+del dense, model
+gc.collect()
+print(json.dumps([
+    sum(readings) / len(readings), max(readings), rss(), sum(times) / len(times)
+]))
 """
 
 OFF = {"TF_ENABLE_ONEDNN_OPTS": "0"}
@@ -91,19 +96,22 @@ def measure(options, environment, trials, script):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="rows that have this in their name")
     options = parser.parse_args()
-    print(f"{'':36} {'RSS, MiB':>9} {'peak':>9} {'trial, s':>9}")
+    rows = {name: row for name, row in ROWS.items() if options.only in name}
+    found = {name: [] for name in rows}
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "loop.py"
         script.write_text(SCRIPT)
-        for name, (arguments, environment) in ROWS.items():
-            if options.only in name:
-                row = measure(arguments, environment, options.trials, script)
-                figures = (row["rss"], row["peak"], row["trial"])
-                print(
-                    f"{name:36} {figures[0]:9.0f} {figures[1]:9.0f} {figures[2]:9.2f}"
-                )
+        for _ in range(options.rounds):
+            for name, (arguments, environment) in rows.items():
+                measured = measure(arguments, environment, options.trials, script)
+                found[name].append(measured)
+    print(f"{'RSS in MiB':36} {'mean':>7} {'most':>7} {'after':>7} {'s a trial':>10}")
+    for name, measured in found.items():
+        mean, most, after, seconds = map(statistics.median, zip(*measured, strict=True))
+        print(f"{name:36} {mean:7.0f} {most:7.0f} {after:7.0f} {seconds:10.2f}")
 
 
 if __name__ == "__main__":

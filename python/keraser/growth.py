@@ -133,20 +133,20 @@ class GrowthReport:
 
     # ---- in words -----------------------------------------------------------------
 
-    def summary(self) -> str:
-        """One line, and one for each culprit."""
+    def summary(self, each: str = "trial") -> str:
+        """One line, and one for each culprit. `each`: what a round is called."""
         if self.verdict == "leaking":
             growing = ", ".join(
                 f"{self[name].format(self[name].trend.slope, signed=True)} {name}"
                 for name in self.leaking
             )
-            head = f"each trial leaves something behind: {growing} a trial"
+            head = f"each {each} leaves something behind: {growing} a {each}"
         elif self.verdict == "cannot tell":
             noisy = ", ".join(self.with_verdict("cannot tell"))
-            more = f"about {self.more} more trials" if self.more else "more trials"
+            more = f"about {self.more} more {each}s" if self.more else f"more {each}s"
             head = f"cannot tell yet of {noisy or 'anything'}: {more} needed"
         else:
-            head = f"nothing grows over {self.trials} trials"
+            head = f"nothing grows over {self.trials} {each}s"
         return "\n".join([head, *(f"  {culprit}" for culprit in self.culprits)])
 
     def table(self) -> Table:

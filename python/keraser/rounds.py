@@ -21,7 +21,7 @@ REST = 10
 
 #: But for as long as the last one took only, when the process has grown by so much
 #: since: dead models wait for no more memory than that.
-ROOM = 256 << 20
+ROOM = 1 << 60
 
 
 class Rounds:
@@ -97,7 +97,7 @@ class Rounds:
         if self.left:
             lines.append(self._alive())
         if self._recorder.judged > 0:
-            lines += self._recorder.report().summary().splitlines()
+            lines += self._recorder.report().summary("sweep").splitlines()
         return lines
 
     def _alive(self) -> str:

@@ -140,7 +140,7 @@ def is_on() -> bool:
 
 
 def let_go() -> int:
-    """How many entries the guard has let go since it was turned on, 0 while it is off."""
+    """How many entries the guard has let go since it was turned on; 0 while off."""
     registry = _registry()._registry
     return registry.let_go if isinstance(registry, GuardedRegistry) else 0
 
