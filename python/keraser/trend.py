@@ -25,10 +25,10 @@ from keraser.curves import Fits, better, fit
 #: Fewer trials than this say nothing.
 FEWEST = 4
 
-#: The slope over its standard error from which on it counts, as a normal deviate: t = 2.9
-#: in 20 trials (`z_of`). There the bound is lowest. It rises by so much with each halving
-#: and doubling of the trials: few show little, in many a leak is seen anyway, and so all
-#: looks of one run together raise a false alarm in less than 1 % of runs.
+#: The slope over its standard error from which on it counts, as a normal deviate: t =
+#: 2.9 in 20 trials (`z_of`). There the bound is lowest. It rises by so much with each
+#: halving and doubling of the trials: few show little, in many a leak is seen anyway,
+#: and so all looks of one run together raise a false alarm in less than 1 % of runs.
 CERTAIN = 2.6
 RISE = 0.5
 TRIALS = 20
@@ -81,7 +81,7 @@ class Trend:
 def judge(series: Sequence[float], tolerance: float) -> Trend:
     """The trend of `series`, one value a trial, in its order.
 
-    A step does not hide a leak: where there are both, the slope is that without the step.
+    A step does not hide a leak: where there are both, the slope is without the step.
 
     Args:
         series: bytes, counts or seconds; a few trials of warm-up already left out.
@@ -207,7 +207,7 @@ def _deviate(fits: Fits, n: int) -> float:
 def _spread(likeness: float, n: int) -> float:
     """How much wider an interval is whose errors are alike from trial to trial.
 
-    Residuals of a line look less alike than the errors are, by (2 + 4 a) / n in the mean.
+    Residuals of a line look less alike than the errors are, by (2 + 4a) / n on average.
     """
     if likeness <= ALIKE:
         return 1.0

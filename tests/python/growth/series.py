@@ -1,4 +1,4 @@
-"""Series of one value a trial, as memory gives them, in MB; the noise has an sd of 1."""
+"""Series of one value a trial, as memory gives them, in MB; noise has an sd of 1."""
 
 import math
 from random import Random
