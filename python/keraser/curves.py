@@ -22,28 +22,50 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
+class Broken:
+    """The best line with one step in it, or a step between two lines of one slope.
+
+    Attributes:
+        left: the sum of squares that it leaves.
+        at: trials before the step.
+        height: of the step.
+        slope, error: of the line, per trial, and its standard error.
+        likeness: correlation of the residuals with those one trial later.
+    """
+
+    left: float
+    at: int
+    height: float
+    slope: float
+    error: float
+    likeness: float
+
+
+@dataclass(frozen=True)
 class Fits:
     """A series of n values against each shape.
 
     Attributes:
         slope: of the line of least squares, per trial.
+        total: the sum of squares that a constant leaves.
         line: the sum of squares that the line leaves.
         step: what the best single step leaves, up or down.
         step_at: trials before that step.
+        broken: the best line with a step in it.
         settling: what the best c + d * (1 - exp(-i / time)) leaves.
         settled: that curve is flat by the end of the series.
         likeness: correlation of the line's residuals with those one trial later.
-        exact: sums of squares up to this are rounding.
     """
 
     slope: float
+    total: float
     line: float
     step: float
     step_at: int
+    broken: Broken
     settling: float
     settled: bool
     likeness: float
-    exact: float
 
 
 def fit(values: Sequence[float]) -> Fits:
@@ -58,16 +80,18 @@ def fit(values: Sequence[float]) -> Fits:
     residuals = [c - slope * (i - middle) for i, c in enumerate(centred)]
     line = sum(r * r for r in residuals)
     step, step_at = _step(centred, total)
+    broken = _broken(centred, residuals, slope, exact)
     settling, time = _settling(centred, total)
     return Fits(
         slope,
+        total,
         line if line > exact else 0.0,
         step if step > exact else 0.0,
         step_at,
+        broken,
         settling if settling > exact else 0.0,
         n - 1 >= SETTLED * time,
-        _likeness(residuals, line) if line > exact else 0.0,
-        exact,
+        _likeness(residuals, line if line > exact else 0.0),
     )
 
 
@@ -88,6 +112,31 @@ def _step(centred: list[float], total: float) -> tuple[float, int]:
         if explained > most:
             most, at = explained, k
     return total - most, at
+
+
+def _broken(
+    centred: list[float], residuals: list[float], slope: float, exact: float
+) -> Broken:
+    """Explains the line's residuals by a step, with the line taken out of the step."""
+    n, before = len(centred), 0.0
+    spread = n * (n * n - 1) / 12  # squares of the trials' numbers
+    most, at, height = -1.0, 1, 0.0
+    for k in range(1, n):
+        before += residuals[k - 1]
+        square = k * (n - k) / n - (k * (n - k) / 2) ** 2 / spread
+        if square > 1e-9 and before * before / square > most:
+            most, at, height = before * before / square, k, -before / square
+    tilt = height * at * (n - at) / 2 / spread  # of the line, once it has the step
+    base, middle = -height * (n - at) / n, (n - 1) / 2
+    rest = [
+        r - base - height * (i >= at) + tilt * (i - middle)
+        for i, r in enumerate(residuals)
+    ]
+    left = sum(r * r for r in rest)
+    left = left if left > exact else 0.0
+    free = spread - n * at * (n - at) / 4
+    error = math.sqrt(left / max(n - 4, 1) / free) if free > 1e-9 else math.inf
+    return Broken(left, at, height, slope - tilt, error, _likeness(rest, left))
 
 
 def _settling(centred: list[float], total: float) -> tuple[float, float]:
@@ -116,4 +165,6 @@ def _curves(n: int) -> tuple[tuple[float, tuple[float, ...]], ...]:
 
 
 def _likeness(residuals: list[float], squares: float) -> float:
+    if squares == 0:
+        return 0.0
     return sum(map(float.__mul__, residuals, residuals[1:])) / squares
