@@ -57,10 +57,7 @@ ROWS = {
     "python, no oneDNN": (None, OFF),
     "no setting, no oneDNN": ([], OFF),
     "mmap threshold 1 MiB, no oneDNN": ([], OFF | MAPPED),
-    "mmap threshold 256 KiB, no oneDNN": (
-        [],
-        OFF | {"MALLOC_MMAP_THRESHOLD_": "262144"},
-    ),
+    "mmap threshold 1 MiB, trim, no oneDNN": (["--trim"], OFF | MAPPED),
     "trim threshold 1 MiB, no oneDNN": (
         [],
         OFF | {"MALLOC_TRIM_THRESHOLD_": "1048576"},

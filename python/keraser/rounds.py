@@ -19,8 +19,8 @@ from keraser.sweeping import Sweep
 #: of the time at most goes into sweeping.
 REST = 10
 
-#: But for as long as the last one took only, when the process has grown by so much
-#: since: dead models wait for no more memory than that.
+#: But only for as long as the last one took, when the process has grown by so much
+#: since, lest dead models pile up in a loop that makes large ones quickly.
 ROOM = 1 << 60
 
 
@@ -106,7 +106,7 @@ class Rounds:
         return (
             f"alive at the end: {left['models']} models, {left['handles']} variables, "
             f"{left['graphs']} graphs"
-            + (f", {format_bytes(heap)} of heap" if heap is not None else "")
+            + (f"; C heap {format_bytes(heap)}, with its pools" if heap else "")
             + (f"; the guard let go of {self.let_go} gradients" if self.let_go else "")
         )
 
