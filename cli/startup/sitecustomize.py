@@ -59,5 +59,7 @@ def _import_users():
         sys.modules.setdefault("sitecustomize", ours)
 
 
-_begin(_step_aside())
-_import_users()
+try:
+    _begin(_step_aside())
+finally:
+    _import_users()

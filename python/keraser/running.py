@@ -34,7 +34,7 @@ class Run:
     def __init__(self, guard: bool, trim: bool, report: str | None) -> None:
         self.guard = guard
         self.trim = trim
-        self.report = os.path.abspath(report) if report else None
+        self.report = report
         self.problems: dict[str, int] = {}
         self.rounds: Rounds | None = None
         self._process = os.getpid()
@@ -50,6 +50,13 @@ class Run:
         except Exception as error:  # whatever it is, the program goes on
             text = f"{type(error).__name__}: {error}"
             self.problems[text] = self.problems.get(text, 0) + 1
+
+    def find_report(self) -> None:
+        """Wherever the program goes meanwhile, the report is written where it began."""
+        if self.report is not None:
+            import json  # noqa: F401
+
+            self.report = os.path.abspath(self.report)
 
     def framework_is_here(self) -> None:
         self.safely(self._prepare)
@@ -84,7 +91,7 @@ class Run:
             print("\n".join(self._lines(told)), file=sys.stderr, flush=True)
 
     def _write(self, path: str, told: dict[str, Any]) -> None:
-        import json  # imported by begin()
+        import json  # imported by find_report()
 
         with open(path, "w", encoding="utf-8") as file:
             json.dump(told, file, indent=1)
@@ -137,7 +144,6 @@ def begin(guard: bool, trim: bool, report: str | None) -> None:
     """Prepares this process, before the program begins; the report follows at its
     normal end, on stderr and, as JSON, in the file `report`."""
     run = Run(guard, trim, report)
-    if report:
-        import json  # noqa: F401
     atexit.register(run.end)
+    run.safely(run.find_report)
     run.safely(when_imported, run.framework_is_here)

@@ -63,7 +63,8 @@ ssize_t __wrap_readlink(const char *path, char *target, size_t size) {
         return -1;
     size_t length = strlen(machine.self);
     assert_true(length < size);
-    memcpy(target, machine.self, length); /* without a NUL, as the kernel does */
+    memset(target, '/', size); /* the kernel writes no NUL either */
+    memcpy(target, machine.self, length);
     return (ssize_t)length;
 }
 

@@ -287,6 +287,19 @@ def test_a_report_that_cannot_be_written_is_told_and_harms_nothing(folder):
     assert "could not do all it should: FileNotFoundError" in ours.stderr
 
 
+def test_a_folder_that_is_gone_is_no_obstacle(folder):
+    (folder / "gone").mkdir()
+    (folder / "sitecustomize.py").write_text("print('mine')")
+    program = "cd gone && rmdir ../gone && exec {} -c 'print(1)'"
+    plain = call(["sh", "-c", program.format(PYTHON)], folder, PYTHONPATH=str(folder))
+    (folder / "gone").mkdir()
+    run = f"{KERASER} run --report r.json"
+    ours = call(["sh", "-c", program.format(run)], folder, PYTHONPATH=str(folder))
+    assert ours.stdout == plain.stdout == "mine\n1\n"
+    assert "could not do all it should: FileNotFoundError" in ours.stderr
+    assert "Error in sitecustomize" not in ours.stderr
+
+
 def test_the_report_as_json(folder):
     program = "import os; os.chdir('/'); raise ValueError"
     call([KERASER, "run", "--trim", "--report", "r.json", "-c", program], folder)
