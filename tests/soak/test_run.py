@@ -1,6 +1,7 @@
 """keraser run: each recipe whose models TensorFlow's gradient registry keeps, as a
 script that knows nothing of keraser, leaves nothing behind."""
 
+import json
 import os
 import subprocess
 import sys
@@ -38,7 +39,7 @@ print("left", sum(isinstance(thing, FuncGraph) for thing in things), handles)
 def test_an_unmodified_script_leaves_nothing(tmp_path, recipe):
     (tmp_path / "script.py").write_text(SCRIPT.format(zoo=str(ZOO), recipe=recipe))
     left = {}
-    for way in ([sys.executable], [KERASER, "run"]):
+    for way in ([sys.executable], [KERASER, "run", "--report", "r.json"]):
         done = subprocess.run(
             [*way, "script.py"],
             cwd=tmp_path,
@@ -50,6 +51,10 @@ def test_an_unmodified_script_leaves_nothing(tmp_path, recipe):
         assert done.returncode == 0, done.stderr[-3000:]
         words = done.stdout.split()
         left[len(way)] = [int(word) for word in words[words.index("left") + 1 :][:2]]
-    assert left[2] == [0, 0]
+    assert left[4] == [0, 0]
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert told["problems"] == {}
+    assert told["models"] > 0
+    assert told["left"]["graphs"] == 0
     if RECIPES[recipe].leaks:
         assert left[1][0] > 0
