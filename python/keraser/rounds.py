@@ -21,7 +21,7 @@ REST = 10
 
 #: But only for as long as the last one took, when the process has grown by so much
 #: since, lest dead models pile up in a loop that makes large ones quickly.
-ROOM = 1 << 60
+ROOM = 256 << 20
 
 
 class Rounds:
