@@ -7,6 +7,7 @@ products; the sum of squares that it leaves says how well it explains the series
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -150,8 +151,8 @@ def _settling(centred: list[float], total: float) -> tuple[float, float]:
     return best, found
 
 
-@lru_cache(maxsize=32)
-def _curves(n: int) -> tuple[tuple[float, tuple[float, ...]], ...]:
+@lru_cache(maxsize=1)  # of one length, since a process that is being judged keeps them
+def _curves(n: int) -> tuple[tuple[float, array[float]], ...]:
     """Curves that settle, of mean 0 and length 1, with times up to n / 2."""
     curves = []
     for time in TIMES:
@@ -160,7 +161,7 @@ def _curves(n: int) -> tuple[tuple[float, tuple[float, ...]], ...]:
         curve = [-math.exp(-i / time) for i in range(n)]
         mean = math.fsum(curve) / n
         length = math.sqrt(math.fsum((c - mean) ** 2 for c in curve))
-        curves.append((time, tuple((c - mean) / length for c in curve)))
+        curves.append((time, array("d", [(c - mean) / length for c in curve])))
     return tuple(curves)
 
 

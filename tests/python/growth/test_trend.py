@@ -2,6 +2,7 @@
 and what must hold exactly. bench/trend.py prints the rates of many more."""
 
 import math
+import tracemalloc
 from collections import Counter
 from random import Random
 
@@ -152,3 +153,18 @@ def test_a_long_series_is_judged_as_a_short_one():
     found = judge(series.leak(random, 1000, slope=0.05), 0.01)
     assert found.verdict == "leaking"
     assert found.slope == pytest.approx(0.05, rel=0.05)
+
+
+def test_judging_after_each_trial_keeps_next_to_nothing():
+    """Or the figures that are judged would grow with what judged them."""
+    values = [number * 1e6 for number in range(140)]
+    judge(values, TOLERANCE)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for n in range(100, 140):
+            judge(values[:n], TOLERANCE)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept <= 64 << 10, kept
