@@ -133,6 +133,21 @@ def test_an_unbounded_cache_over_a_builder():
     assert pitfalls("unbounded cache") == []
 
 
+def test_a_tape_that_records_is_in_order():
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(tf.ones(1))
+        assert pitfalls("tape kept") == []
+    assert len(pitfalls("tape kept")) == 1
+    del tape
+
+
+def test_a_function_traced_for_shapes_is_not_traced_by_value():
+    double = tf.function(lambda x: x * 2)
+    for length in range(1, 12):
+        double(tf.ones(length))
+    assert pitfalls("traced by value") == []
+
+
 def test_a_tape_that_is_kept():
     with tf.GradientTape(persistent=True) as tape:
         loss = tf.reduce_sum(build()(X))

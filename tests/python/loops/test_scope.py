@@ -1,6 +1,7 @@
 """scope(): what a block builds is cleared at its end, but for what it hands out."""
 
 import gc
+import subprocess
 import sys
 import threading
 import weakref
@@ -288,3 +289,23 @@ def test_the_wrapped_constructors_are_put_back():
         inside = constructors()
     assert constructors() == before
     assert all(a is not b for a, b in zip(before, inside, strict=True))
+
+
+def test_keys_of_a_dict_are_kept():
+    with keraser.scope() as scope:
+        model = build()
+        scope.keep({model: "best"})
+    assert not is_shell(model)
+    keraser.clear(model)
+
+
+def test_a_block_that_imports_keras_itself():
+    script = """
+import keraser
+with keraser.scope():
+    import keras
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.build((None, 2))
+assert isinstance(model, keraser.ClearedModel), model
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300)

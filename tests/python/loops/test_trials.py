@@ -1,6 +1,7 @@
 """trials(): a loop that stays flat, says so, and names what does not."""
 
 import json
+import sys
 import xml.etree.ElementTree
 from importlib.util import find_spec
 
@@ -65,6 +66,10 @@ def test_growth_can_end_the_loop_or_call_a_function():
     assert caught.value.report.trials == 7
     loop(reports.append)
     assert "graphs" in reports[0].leaking
+    told = set()
+    for report in reports:  # each says something new
+        assert set(report.leaking) - told
+        told |= set(report.leaking)
 
 
 def test_running_out_of_memory_ends_a_trial_and_not_the_loop():
@@ -167,3 +172,17 @@ def test_the_report_can_be_saved(tmp_path):
         report.save(tmp_path / "growth.txt")
     assert "trials" in repr(report)
     assert "<table" in report._repr_html_()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the stack cannot be read")
+def test_what_a_trial_returns_is_handed_out():
+    def first():
+        for trial in sweep([8, 16]):
+            with trial:
+                other, found = trained(4), trained(trial.value)
+                return found, other.count_params()
+
+    found, _ = first()
+    assert not is_shell(found)
+    assert found.predict(X, verbose=0).shape == (len(X), 1)
+    keraser.clear(found)
