@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -259,6 +260,39 @@ typedef struct {
  * run time). KRS_UNSUPPORTED on another libc. With jemalloc or tcmalloc loaded in
  * glibc's place the figures stay those of glibc's own, nearly unused, heap. */
 krs_status krs_heap_read(krs_heap *heap);
+
+/* ---- fork server ---------------------------------------------------------- */
+
+/* A process that has loaded what its workers need, and does nothing but fork them, give
+ * them trials, watch and end them. It has one thread. What it says to clients and
+ * workers is in wire/protocol.h; the fork itself is the caller's, who knows what has to
+ * be done around one. */
+
+typedef struct {
+    void *context;
+    /* As fork(2), with what the caller's runtime wants done before and after. */
+    pid_t (*fork)(void *context);
+    /* Nonzero where a fork of this process would not work, or not any more; says why in
+     * `reason`, at most `room` bytes with a NUL. Asked before and after each fork. That
+     * there is one thread and no GPU in use the server sees for itself. */
+    int (*hazard)(void *context, char *reason, size_t room);
+} krs_server_hooks;
+
+typedef struct {
+    int listener; /* as krs_socket_listen() makes it; processes of this user may come */
+    int lease;    /* the end of this file ends the server */
+    pid_t parent; /* so does the end of this process, which started the server */
+    const char *broken; /* why every trial is refused; NULL: none is */
+} krs_server_options;
+
+/* Serves until the lease or the parent ends, or SIGTERM comes; then ends all workers
+ * and returns with `*channel` -1. Returns in each worker as well, with the socket on
+ * which it takes trials; stdout and stderr lead to the server, stdin is empty, it leads
+ * a process group and ends with the server. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP
+ * meanwhile, becomes the reaper of orphaned descendants, and takes in the ends of all
+ * child processes. KRS_SYSTEM with errno where it cannot begin or go on. */
+krs_status krs_server_run(const krs_server_options *options,
+                          const krs_server_hooks *hooks, int *channel);
 
 /* ---- giving memory back --------------------------------------------------- */
 

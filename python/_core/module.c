@@ -103,6 +103,29 @@ PyDoc_STRVAR(tensorflow_hash_doc,
              "tensorflow_hash($module, name, /)\n--\n\n"
              "The hash by which TensorFlow knows a C++ type of this mangled name.");
 
+PyDoc_STRVAR(
+    serve_doc,
+    "serve($module, listener, lease, parent, broken, hazard, /)\n--\n\n"
+    "Serves trials to the clients of the descriptor `listener` by forks of this\n"
+    "process, until the descriptor `lease` or the process `parent` ends: None.\n"
+    "Returns in each worker as well, with the descriptor of its channel. `broken`,\n"
+    "unless None, is why all are refused; `hazard()` says why not to fork, or None.");
+PyDoc_STRVAR(listen_doc, "listen($module, /)\n--\n\n"
+                         "A listening socket and its name: (descriptor, bytes).");
+PyDoc_STRVAR(connect_doc, "connect($module, name, /)\n--\n\n"
+                          "A connection to the socket of this name.");
+PyDoc_STRVAR(
+    send_doc,
+    "send($module, socket, kind, trial, values, text=b'', descriptor=-1, /)\n--\n\n"
+    "Sends a frame of wire/protocol.h. The descriptor stays the caller's.");
+PyDoc_STRVAR(
+    receive_doc,
+    "receive($module, socket, milliseconds=-1, /)\n--\n\n"
+    "Waits for a frame: (kind, trial, values, text, descriptor or -1), None at the\n"
+    "end. TimeoutError where none comes, ValueError for what is no frame.");
+PyDoc_STRVAR(protocol_doc, "protocol($module, /)\n--\n\n"
+                           "The numbers of wire/protocol.h by list and name.");
+
 /* The folder of the Python package is where its __init__ says, which in an editable
  * install is not beside this library. The package sets it by set_own_path(). */
 static PyObject *set_own_path(PyObject *module, PyObject *path) {
@@ -138,6 +161,12 @@ static PyMethodDef methods[] = {
     {"address", krs_py_address, METH_O, address_doc},
     {"capabilities", krs_py_capabilities, METH_NOARGS, capabilities_doc},
     {"tensorflow_hash", krs_py_tensorflow_hash, METH_O, tensorflow_hash_doc},
+    {"serve", krs_py_serve, METH_VARARGS, serve_doc},
+    {"listen", krs_py_listen, METH_NOARGS, listen_doc},
+    {"connect", krs_py_connect, METH_O, connect_doc},
+    {"send", krs_py_send, METH_VARARGS, send_doc},
+    {"receive", krs_py_receive, METH_VARARGS, receive_doc},
+    {"protocol", krs_py_protocol, METH_NOARGS, protocol_doc},
     {"set_own_path", set_own_path, METH_O, set_own_path_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -41,6 +41,17 @@ class ProgressBar:
             self._progress.update(self._task, advance=1, note=note)
             self._progress.refresh()
 
+    @property
+    def watched(self) -> bool:
+        """Whether it shows anything."""
+        return self._progress is not None
+
+    def tell(self, note: str) -> None:
+        """The same number of trials, and another note."""
+        if self._progress is not None:
+            self._progress.update(self._task, note=note)
+            self._progress.refresh()
+
     def stop(self) -> None:
         if self._progress is not None:
             self._progress.stop()

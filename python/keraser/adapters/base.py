@@ -296,6 +296,15 @@ def find_adapter() -> Adapter | None:
     return KerasTensorFlow()
 
 
+def fork_hazard() -> str | None:
+    """Why this process must not be forked for trials, as far as a framework knows."""
+    if "tensorflow" not in sys.modules:
+        return None
+    from keraser.adapters.keras_tf.forking import find_hazard
+
+    return find_hazard()
+
+
 def find_shell() -> Any:
     """What IPython remembers, and how it forgets: `keraser.adapters.ipython`."""
     from keraser.adapters import ipython

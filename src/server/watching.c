@@ -1,0 +1,123 @@
+/* When each worker is looked at, what came of it, and the groups in which the kernel
+ * itself limits memory. */
+#define _GNU_SOURCE /* siginfo_t and sigset_t, in server.h */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/server.h"
+
+/* A group can be removed some moments after the last process in it has ended. */
+static const uint64_t REMOVE_AGAIN_NS = 20000000;
+
+/* A group of its own, where the kernel can limit memory and this trial has a limit;
+ * otherwise memory is watched from here. */
+static krs__cgroup *make_group(krs__server *s, const krs__worker *w) {
+    char name[64];
+    krs__cgroup *group;
+    if (s->place == NULL || w->limits.memory == 0)
+        return NULL;
+    snprintf(name, sizeof name, "keraser-%ld-%llu", (long)s->pid,
+             (unsigned long long)++s->groups);
+    if (krs__cgroup_new(s->place, name, w->limits.memory, &group) != KRS_OK)
+        return NULL;
+    if (krs__cgroup_enter(group, w->pid) == KRS_OK)
+        return group;
+    if (krs__cgroup_free(group) != KRS_OK)
+        krs__cgroup_forget(group);
+    return NULL;
+}
+
+void krs__watching_start(krs__server *s, krs__worker *w, uint64_t now) {
+    /* What a worker that is used again has made belongs to no trial; it keeps its
+     * group, which counts that as well, since it cannot be told apart. */
+    if (w->group == NULL)
+        w->group = make_group(s, w);
+    w->look_at = krs__watch_start(&w->watch, &w->limits, &s->readers, w->group, w->pid,
+                                  s->inherited, now);
+    w->kill_at = 0;
+}
+
+static const krs_cause causes[] = {
+    [KRS__OVER_MEMORY] = KRS_CAUSE_MEMORY,
+    [KRS__OVER_WALL] = KRS_CAUSE_WALL,
+    [KRS__OVER_CPU] = KRS_CAUSE_CPU,
+    [KRS__OVER_GPU] = KRS_CAUSE_GPU,
+};
+
+static void look(krs__worker *w, uint64_t now) {
+    uint64_t next = 0;
+    const krs__verdict verdict = krs__watch_look(&w->watch, now, &next);
+    w->look_at = verdict == KRS__WITHIN ? next : 0;
+    if (verdict != KRS__WITHIN && verdict != KRS__GONE)
+        krs__worker_kill(w, causes[verdict]);
+}
+
+static void remove_groups(krs__server *s) {
+    size_t left = 0;
+    for (size_t i = 0; i < s->dying_count; i++)
+        if (krs__cgroup_free(s->dying[i]) != KRS_OK)
+            s->dying[left++] = s->dying[i];
+    s->dying_count = left;
+}
+
+void krs__watching_turn(krs__server *s) {
+    for (size_t i = 0; i < KRS__WORKERS; i++) {
+        krs__worker *w = &s->workers[i];
+        if (w->pid == 0 || w->exited)
+            continue;
+        const uint64_t now = krs__now();
+        if (w->kill_at != 0 && now >= w->kill_at)
+            krs__worker_kill(w, KRS_CAUSE_CLOSED);
+        else if (w->look_at != 0 && now >= w->look_at)
+            look(w, now);
+    }
+    remove_groups(s);
+}
+
+uint64_t krs__watching_next(const krs__server *s) {
+    uint64_t next = s->fork_again;
+    for (size_t i = 0; i < KRS__WORKERS; i++) {
+        const krs__worker *w = &s->workers[i];
+        const uint64_t due[] = {w->kill_at, w->look_at};
+        for (size_t j = 0; w->pid != 0 && !w->exited && j < 2; j++)
+            if (due[j] != 0 && (next == 0 || due[j] < next))
+                next = due[j];
+    }
+    if (s->dying_count > 0) {
+        const uint64_t again = krs__now() + REMOVE_AGAIN_NS;
+        next = next == 0 || again < next ? again : next;
+    }
+    return next;
+}
+
+void krs__watching_last(krs__worker *w) {
+    uint64_t next;
+    const bool killed_by_kernel =
+        krs__watch_look(&w->watch, krs__now(), &next) == KRS__OVER_MEMORY;
+    if (w->group != NULL && killed_by_kernel && !w->ended_by_us) {
+        w->ended_by_us = true;
+        w->cause = KRS_CAUSE_MEMORY;
+    }
+}
+
+void krs__watching_end(krs__server *s, krs__worker *w) {
+    if (w->group == NULL)
+        return;
+    krs__cgroup_kill(w->group);
+    if (krs__cgroup_free(w->group) == KRS_OK)
+        w->group = NULL;
+    else if (s->dying_count < KRS__WORKERS)
+        s->dying[s->dying_count++] = w->group;
+    w->group = NULL;
+}
+
+void krs__watching_figures(const krs__worker *w, uint64_t *values) {
+    const krs__figures *f = &w->watch.figures;
+    values[KRS_FIGURE_RSS] = f->rss;
+    values[KRS_FIGURE_OWN] = f->own;
+    values[KRS_FIGURE_PEAK] = f->peak;
+    values[KRS_FIGURE_WALL] = f->wall;
+    values[KRS_FIGURE_CPU] = f->cpu;
+    values[KRS_FIGURE_GPU] = f->gpu;
+}
