@@ -55,6 +55,7 @@ krs__readers krs__readers_of_system(krs__nvml *nvml);
 /* A reading that is dear: when it may be made again is known from what it cost. */
 typedef struct {
     uint64_t at, cost; /* when the last one ended, and how long it took */
+    bool made, failed; /* whether it gave a figure; neither where there was none yet */
 } krs__dear;
 
 typedef struct {
@@ -63,17 +64,19 @@ typedef struct {
     const krs__readers *readers;
     const krs__cgroup *group;
     pid_t pid;
-    uint64_t start;
+    uint64_t start, cpu_before;
     uint64_t inherited; /* anonymous memory that can be the server's at most */
-    uint64_t borrowed;  /* the same, as the last close look had it */
+    uint64_t common; /* of what may be its own, what was not at the last close look */
     uint64_t threads;
-    krs__dear close, gpu;
+    krs__dear close;
+    uint64_t gpu_due;
 } krs__watch;
 
 /* Begins to watch the process `pid`, forked or set to work at `now`. `inherited` is
  * krs__process_anonymous() of the server as it forked; 0 for a process that shares
- * nothing. `group` is the one the process is in, or NULL: memory is watched here then.
- * `readers` and `group` must outlive the watch. Returns when to look first. */
+ * nothing. Processor time counts from now on. `group` is the one the process is in, or
+ * NULL: memory is watched here then. `readers` and `group` must outlive the watch.
+ * Returns when to look first. */
 uint64_t krs__watch_start(krs__watch *watch, const krs__limits *limits,
                           const krs__readers *readers, const krs__cgroup *group,
                           pid_t pid, uint64_t inherited, uint64_t now);
