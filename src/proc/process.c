@@ -1,19 +1,19 @@
-/* Memory and threads of this process, from /proc/self/status: what proc_pid_status(5)
- * says, not getrusage(), whose resident set is only ever a peak.
+/* Memory and threads of a process, from /proc/PID/status: what proc_pid_status(5) says,
+ * not getrusage(), whose resident set is only ever a peak.
  *
- * The parser is strict, because a figure read wrong would be reported as truth: a field
- * that is there must look as the kernel writes it, its newline included, so text cut
- * short in a number is refused and not believed. VmHWM, RssFile, RssShmem and VmSwap
- * may be absent, since gVisor (pkg/sentry/fsimpl/proc) writes none of them; VmRSS and
- * Threads may not. */
+ * VmHWM, RssFile, RssShmem and VmSwap may be absent, since gVisor (pkg/sentry/fsimpl/
+ * proc) writes none of them; VmRSS and Threads may not. Linux up to 6.15 counts pages
+ * by processor and adds them up late: a figure can be off by 64 pages a processor and
+ * more. */
 #define _POSIX_C_SOURCE 200809L
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <string.h>
-#include <unistd.h>
+#include "proc/process.h"
 
-#include "keraser.h"
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "proc/fields.h"
 #include "proc/text.h"
 
 /* The file is 1.5 to 4 KB; only a user in a thousand groups has a longer one. */
@@ -21,61 +21,25 @@ enum { STATUS_BYTES = 16384 };
 
 typedef enum { RSS, PEAK, MAPPED, SHARED, SWAP, THREADS, FIELD_COUNT } field;
 
-static const struct {
-    const char *name;
-    const char *unit;
-    uint64_t scale;
-    uint64_t most; /* before scaling */
-    bool required;
-} fields[FIELD_COUNT] = {
-    [RSS] = {"VmRSS:", " kB", 1024, UINT64_MAX / 1024, true},
-    [PEAK] = {"VmHWM:", " kB", 1024, UINT64_MAX / 1024, false},
-    [MAPPED] = {"RssFile:", " kB", 1024, UINT64_MAX / 1024, false},
-    [SHARED] = {"RssShmem:", " kB", 1024, UINT64_MAX / 1024, false},
-    [SWAP] = {"VmSwap:", " kB", 1024, UINT64_MAX / 1024, false},
+static const krs__field fields[FIELD_COUNT] = {
+    [RSS] = KRS__FIELD_KB("VmRSS:", true),
+    [PEAK] = KRS__FIELD_KB("VmHWM:", false),
+    [MAPPED] = KRS__FIELD_KB("RssFile:", false),
+    [SHARED] = KRS__FIELD_KB("RssShmem:", false),
+    [SWAP] = KRS__FIELD_KB("VmSwap:", false),
     [THREADS] = {"Threads:", "", 1, UINT32_MAX, true},
 };
 
-/* Reads what follows the name of a field, up to the end of its line. */
-static bool read_value(const char *at, const char *end, field f, uint64_t *value) {
-    while (at < end && (*at == '\t' || *at == ' '))
-        at++;
-    uint64_t number;
-    if (!krs__text_number(&at, end, 10, fields[f].most, &number) ||
-        !krs__text_skip(&at, end, fields[f].unit) || at != end)
-        return false;
-    *value = number * fields[f].scale;
-    return true;
-}
-
-/* Takes up one line, `end` being its newline; false if it is a field gone wrong. */
-static bool read_line(const char *at, const char *end, uint64_t *values, bool *found) {
-    for (field f = 0; f < FIELD_COUNT; f++) {
-        if (!krs__text_skip(&at, end, fields[f].name))
-            continue;
-        if (found[f])
-            return false;
-        found[f] = true;
-        return read_value(at, end, f, &values[f]);
+/* `*found` says which fields there were, also where one that must be there is not. */
+static krs_status parse(const char *text, size_t length, krs_process *process,
+                        uint64_t *found) {
+    uint64_t values[FIELD_COUNT];
+    if (!krs__fields_read(text, length, fields, FIELD_COUNT, values, found)) {
+        *found = 0;
+        return KRS_FORMAT;
     }
-    return true;
-}
-
-krs_status krs_process_parse(const char *text, size_t length, krs_process *process) {
-    if (text == NULL || process == NULL)
-        return KRS_INVALID;
-    uint64_t values[FIELD_COUNT] = {0};
-    bool found[FIELD_COUNT] = {false};
-    const char *newline;
-    for (; (newline = memchr(text, '\n', length)) != NULL; text = newline + 1) {
-        if (!read_line(text, newline, values, found))
-            return KRS_FORMAT;
-        length -= (size_t)(newline + 1 - text);
-    }
-    for (field f = 0; f < FIELD_COUNT; f++) {
-        if (fields[f].required && !found[f])
-            return KRS_FORMAT;
-    }
+    if (!krs__fields_complete(fields, FIELD_COUNT, *found))
+        return KRS_FORMAT;
     *process = (krs_process){.rss = values[RSS],
                              .peak = values[PEAK],
                              .file = values[MAPPED],
@@ -85,19 +49,61 @@ krs_status krs_process_parse(const char *text, size_t length, krs_process *proce
     return KRS_OK;
 }
 
+krs_status krs_process_parse(const char *text, size_t length, krs_process *process) {
+    uint64_t found;
+    if (text == NULL || process == NULL)
+        return KRS_INVALID;
+    return parse(text, length, process, &found);
+}
+
+static krs_status read_status(const char *path, krs_process *process, uint64_t *found) {
+    char text[STATUS_BYTES];
+    size_t length;
+    const krs_status status = krs__text_read(path, text, sizeof text, &length);
+    return status != KRS_OK ? status : parse(text, length, process, found);
+}
+
 krs_status krs_process_read(krs_process *process) {
+    uint64_t found;
     if (process == NULL)
         return KRS_INVALID;
-    const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (file < 0)
+    return read_status("/proc/self/status", process, &found);
+}
+
+krs_status krs__process_read_of(pid_t pid, krs_process *process) {
+    char path[32];
+    uint64_t found = 0;
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    krs_status status = read_status(path, process, &found);
+    if (status == KRS_SYSTEM && errno == ENOENT)
+        errno = ESRCH;
+    /* One that has let go of its memory and not yet of its number, a zombie above all,
+     * has threads and not a line about memory. */
+    if (status == KRS_FORMAT && found == UINT64_C(1) << THREADS) {
+        errno = ESRCH;
+        status = KRS_SYSTEM;
+    }
+    return status;
+}
+
+uint64_t krs__process_anonymous(const krs_process *process) {
+    const uint64_t other = process->file + process->shared;
+    return (process->rss > other ? process->rss - other : 0) + process->swap;
+}
+
+krs_status krs__cpu_read(pid_t pid, uint64_t *ns) {
+    clockid_t clock;
+    struct timespec used;
+    const int error = clock_getcpuclockid(pid, &clock);
+    if (error != 0) {
+        errno = error;
         return KRS_SYSTEM;
-    char text[STATUS_BYTES];
-    ssize_t length;
-    do /* one read sees one moment: the kernel composes the text anew for each */
-        length = read(file, text, sizeof text);
-    while (length < 0 && errno == EINTR);
-    const int error = errno;
-    close(file);
-    errno = error;
-    return length < 0 ? KRS_SYSTEM : krs_process_parse(text, (size_t)length, process);
+    }
+    if (clock_gettime(clock, &used) != 0) {
+        if (errno == EINVAL) /* it went between the two calls */
+            errno = ESRCH;
+        return KRS_SYSTEM;
+    }
+    *ns = (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+    return KRS_OK;
 }
