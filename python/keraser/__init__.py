@@ -29,8 +29,12 @@ from keraser.errors import (
     GrowthError,
     GrowthWarning,
     KeraserError,
+    MemoryLimitExceeded,
     ParkedModelError,
     StillHeldError,
+    TimeLimitExceeded,
+    TrialCrashed,
+    TrialError,
     UnsupportedError,
 )
 
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
+    from keraser.pickling import PayloadTooLarge
     from keraser.pitfalls import Pitfall
     from keraser.rebuilding import rebuild
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
@@ -87,6 +92,7 @@ _HOMES = {
     "ParkedModel": "parked",
     "park": "parking",
     "unpark": "parking",
+    "PayloadTooLarge": "pickling",
     "Change": "receipt",
     "Kept": "receipt",
     "Parked": "receipt",
@@ -133,6 +139,7 @@ __all__ = [
     "Holders",
     "Kept",
     "KeraserError",
+    "MemoryLimitExceeded",
     "ModelRow",
     "OrphanRow",
     "Outcome",
@@ -140,6 +147,7 @@ __all__ = [
     "Parked",
     "ParkedModel",
     "ParkedModelError",
+    "PayloadTooLarge",
     "Pitfall",
     "PoolTrim",
     "Receipt",
@@ -150,8 +158,11 @@ __all__ = [
     "Snapshot",
     "SnapshotDiff",
     "StillHeldError",
+    "TimeLimitExceeded",
     "Top",
     "Trial",
+    "TrialCrashed",
+    "TrialError",
     "Trials",
     "Trim",
     "UnsupportedError",
