@@ -195,6 +195,13 @@ static int module_exec(PyObject *module) {
         return -1;
     if (PyModule_AddType(module, state->owned_type) < 0)
         return -1;
+    PyObject *mapping = PyType_FromModuleAndSpec(module, &krs_mapping_spec, NULL);
+    if (mapping == NULL)
+        return -1;
+    const int added = PyModule_AddType(module, (PyTypeObject *)mapping);
+    Py_DECREF(mapping);
+    if (added < 0)
+        return -1;
     return PyModule_AddStringConstant(module, "version", KRS_VERSION);
 }
 

@@ -29,8 +29,12 @@ from keraser.errors import (
     GrowthError,
     GrowthWarning,
     KeraserError,
+    MemoryLimitExceeded,
     ParkedModelError,
     StillHeldError,
+    TimeLimitExceeded,
+    TrialCrashed,
+    TrialError,
     UnsupportedError,
 )
 
@@ -41,6 +45,8 @@ if TYPE_CHECKING:
     from keraser.cutting import Cut
     from keraser.diagnosis import Diagnosis, Finding, doctor
     from keraser.difference import CensusDiff
+    from keraser.executor import TrialExecutor
+    from keraser.figures import ExecutorStats, Figures
     from keraser.growth import Figure, GrowthReport, Outcome
     from keraser.guarding import Guard, guard
     from keraser.holders import Holder, Holders, why
@@ -49,6 +55,7 @@ if TYPE_CHECKING:
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
+    from keraser.pickling import PayloadTooLarge
     from keraser.pitfalls import Pitfall
     from keraser.rebuilding import rebuild
     from keraser.receipt import Change, Kept, Parked, Receipt, Reset
@@ -74,7 +81,10 @@ _HOMES = {
     "Owner": "owners",
     "Top": "owners",
     "top": "owners",
+    "ExecutorStats": "figures",
     "Figure": "growth",
+    "Figures": "figures",
+    "TrialExecutor": "executor",
     "GrowthReport": "growth",
     "Outcome": "growth",
     "guard": "guarding",
@@ -87,6 +97,7 @@ _HOMES = {
     "ParkedModel": "parked",
     "park": "parking",
     "unpark": "parking",
+    "PayloadTooLarge": "pickling",
     "Change": "receipt",
     "Kept": "receipt",
     "Parked": "receipt",
@@ -123,7 +134,9 @@ __all__ = [
     "ClearedModelError",
     "Cut",
     "Diagnosis",
+    "ExecutorStats",
     "Figure",
+    "Figures",
     "Finding",
     "GrowthError",
     "GrowthReport",
@@ -133,6 +146,7 @@ __all__ = [
     "Holders",
     "Kept",
     "KeraserError",
+    "MemoryLimitExceeded",
     "ModelRow",
     "OrphanRow",
     "Outcome",
@@ -140,6 +154,7 @@ __all__ = [
     "Parked",
     "ParkedModel",
     "ParkedModelError",
+    "PayloadTooLarge",
     "Pitfall",
     "PoolTrim",
     "Receipt",
@@ -150,8 +165,12 @@ __all__ = [
     "Snapshot",
     "SnapshotDiff",
     "StillHeldError",
+    "TimeLimitExceeded",
     "Top",
     "Trial",
+    "TrialCrashed",
+    "TrialError",
+    "TrialExecutor",
     "Trials",
     "Trim",
     "UnsupportedError",

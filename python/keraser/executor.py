@@ -103,7 +103,7 @@ class TrialExecutor(Executor):
             forward=output == "forward",
             progress=progress,
         )
-        pickling.check_installed()
+        pickling.prepare()
         self._dispatcher = Dispatcher(settings)
         # One that is forgotten ends when its trials are done.
         weakref.finalize(self, self._dispatcher.shutdown, False, False, None)

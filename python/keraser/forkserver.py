@@ -46,7 +46,8 @@ def serve(settings: dict[str, Any]) -> NoReturn:
         # What every worker needs beside: a worker would import it again each time.
         from keraser import payload, worker
 
-        payload.warm_up()
+        payload.unpack(payload.pack((None, len, ([],), {})))
+        base.fork_hazard()
     # Objects that no collection visits are not copied by one either: a worker shares
     # their pages with the server for as long as it does not change them.
     gc.collect()

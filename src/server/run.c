@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proc/process.h"
 #include "server/server.h"
 
 enum { EVENTS = 64 };
@@ -69,7 +70,7 @@ static krs_status start(krs__server *s) {
         s->clients[i].socket = -1;
     krs_process process;
     if (krs_process_read(&process) == KRS_OK)
-        s->inherited = process.rss - process.file;
+        s->inherited = krs__process_anonymous(&process);
     const char *reason = "";
     if (krs__cgroup_place_open(NULL, &s->place, &reason) != KRS_OK)
         snprintf(s->no_place, sizeof s->no_place, "%s", reason);

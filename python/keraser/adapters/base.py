@@ -305,6 +305,27 @@ def fork_hazard() -> str | None:
     return find_hazard()
 
 
+class Shipper(Protocol):
+    """How one payload takes a framework's objects along."""
+
+    def takes(self, thing: Any) -> bool: ...
+    def reduce(self, thing: Any) -> Any: ...
+    def is_out_of_order(self) -> bool: ...
+
+
+def find_shipper() -> Shipper | None:
+    """For one payload; None in a process that has not loaded TensorFlow, and where
+    Keras runs on something else, whose objects are left to pickle."""
+    if "tensorflow" not in sys.modules:
+        return None
+    keras = sys.modules.get("keras")
+    if keras is not None and keras.config.backend() != "tensorflow":
+        return None
+    from keraser.adapters.keras_tf.shipping import Shipper
+
+    return Shipper()
+
+
 def find_shell() -> Any:
     """What IPython remembers, and how it forgets: `keraser.adapters.ipython`."""
     from keraser.adapters import ipython

@@ -8,6 +8,7 @@ address. The tests of this folder make the same calls and look at different thin
 import array
 import functools
 import gc
+import os
 import sys
 import threading
 
@@ -329,6 +330,16 @@ def address(_world, via=just_call):
     return via(_core.address, block) == _core.address(memoryview(block))
 
 
+def mapping(_world, via=just_call):
+    descriptor = os.memfd_create("mapping")
+    os.write(descriptor, b"abc")
+    try:
+        made = via(_core.Mapping, descriptor, 3)
+        return None if made is None else bytes(made)
+    finally:
+        os.close(descriptor)
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -358,6 +369,7 @@ CALLS = {
     "capabilities": [capabilities],
     "tensorflow_hash": [tensorflow_hash],
     "address": [address],
+    "Mapping": [mapping],
 }
 
 
@@ -402,6 +414,9 @@ REFUSED = [
     (TypeError, lambda w: _core.tensorflow_hash(w)),
     (keraser.UnsupportedError, lambda _: _core.tensorflow_hash("int")),
     (TypeError, lambda w: _core.address(w)),
+    (TypeError, lambda w: _core.Mapping(w, 1)),
+    (ValueError, lambda _: _core.Mapping(-1, 0)),
+    (OSError, lambda _: _core.Mapping(-1, 1)),
     (TypeError, lambda w: _core.ask(w.box, w.box, w, [], [])),
     (TypeError, lambda w: _core.ask(w, w.box, None, [], [])),
     (TypeError, lambda w: _core.ask([], w, None, [], [])),
