@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from keraser import payload
+from keraser import payload, remote_errors
 from keraser.errors import MemoryLimitExceeded, TrialCrashed, TrialError, UnsupportedError
 from keraser.figures import ExecutorStats, Figures, WorkerRow
 from keraser.link import Link
@@ -184,15 +184,16 @@ class Dispatcher:
     def trial_done(
         self, item: TrialItem, figures: Figures, failed: bool, answer: int
     ) -> None:
+        if failed:
+            error = remote_errors.unpack_error(answer)
+            self._settle(item, figures, error=self._own_error(item, figures, error))
+            return
         try:
             value = payload.unpack(answer)
         except BaseException as error:
             self._settle(item, figures, error=error)
             return
-        if failed:
-            self._settle(item, figures, error=self._own_error(item, figures, value))
-        else:
-            self._settle(item, figures, value=value)
+        self._settle(item, figures, value=value)
 
     def _own_error(
         self, item: TrialItem, figures: Figures, error: BaseException

@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from keraser import _core, payload, wire
+from keraser import _core, payload, remote_errors, wire
 
 #: Longest text of a frame.
 _CHUNK = 32768
@@ -76,7 +76,7 @@ def _run(descriptor: int, most: int) -> tuple[int, int]:
         value = function(*arguments, **keywords)
         return 0, payload.pack(value, limit=most or None)
     except BaseException as error:
-        return 1, payload.pack_error(error)
+        return 1, remote_errors.pack_error(error)
 
 
 def _flush() -> None:

@@ -173,7 +173,7 @@ typedef struct {
     size_t length;
 } krs_address;
 
-/* A listening socket under a name that the kernel chose. Close-on-exec. */
+/* A listening socket under a name that the kernel chose. Close-on-exec, does not wait. */
 krs_status krs_socket_listen(int *listener, krs_address *address);
 
 krs_status krs_socket_connect(const krs_address *address, int *socket);

@@ -95,7 +95,7 @@ static krs_status close_and_fail(int socket) {
 }
 
 krs_status krs_socket_listen(int *listener, krs_address *address) {
-    const int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    const int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (made < 0)
         return KRS_SYSTEM;
     /* A name of the family alone asks for one that nobody has. */
