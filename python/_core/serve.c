@@ -23,7 +23,8 @@ static pid_t fork_interpreter(void *context) {
     return pid;
 }
 
-/* Asks the callable that Python gave: None, or why not. An exception is a reason, too. */
+/* Asks the callable that Python gave: None, or why not. An exception is a reason, too.
+ */
 static int ask_hazard(void *context, char *reason, size_t room) {
     PyObject *answer = PyObject_CallNoArgs(context);
     if (answer == Py_None) {
@@ -51,6 +52,16 @@ static int fork_for_nothing(void) {
         return -1;
     }
     return 0;
+}
+
+/* Bytes that are in huge pages now, 0 where the kernel cannot. */
+PyObject *krs_py_collapse(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    uint64_t joined = 0;
+    const krs_status status = krs_memory_collapse(&joined);
+    if (status != KRS_OK && status != KRS_UNSUPPORTED)
+        return krs_raise(status, "/proc/self/maps");
+    return PyLong_FromUnsignedLongLong(joined);
 }
 
 PyObject *krs_py_serve(PyObject *module, PyObject *arguments) {

@@ -50,12 +50,13 @@ PyObject *krs_py_address(PyObject *module, PyObject *buffer);
 PyObject *krs_py_capabilities(PyObject *module, PyObject *unused);  /* trim.c */
 PyObject *krs_py_tensorflow_hash(PyObject *module, PyObject *name); /* trim.c */
 
-PyObject *krs_py_serve(PyObject *module, PyObject *arguments);      /* serve.c */
-PyObject *krs_py_listen(PyObject *module, PyObject *unused);        /* wire.c */
-PyObject *krs_py_connect(PyObject *module, PyObject *name);         /* wire.c */
-PyObject *krs_py_send(PyObject *module, PyObject *arguments);       /* wire.c */
-PyObject *krs_py_receive(PyObject *module, PyObject *arguments);    /* wire.c */
-PyObject *krs_py_protocol(PyObject *module, PyObject *unused);      /* wire.c */
+PyObject *krs_py_collapse(PyObject *module, PyObject *unused);   /* serve.c */
+PyObject *krs_py_serve(PyObject *module, PyObject *arguments);   /* serve.c */
+PyObject *krs_py_listen(PyObject *module, PyObject *unused);     /* wire.c */
+PyObject *krs_py_connect(PyObject *module, PyObject *name);      /* wire.c */
+PyObject *krs_py_send(PyObject *module, PyObject *arguments);    /* wire.c */
+PyObject *krs_py_receive(PyObject *module, PyObject *arguments); /* wire.c */
+PyObject *krs_py_protocol(PyObject *module, PyObject *unused);   /* wire.c */
 
 /* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */
 PyObject *krs_describe_variable(const krs_variable *variable); /* variables.c */

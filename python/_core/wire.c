@@ -21,8 +21,7 @@ PyObject *krs_py_connect(PyObject *module, PyObject *name) {
     (void)module;
     krs_address address = {.length = 0};
     int connected;
-    if (!PyBytes_Check(name) ||
-        (size_t)PyBytes_GET_SIZE(name) > sizeof address.bytes) {
+    if (!PyBytes_Check(name) || (size_t)PyBytes_GET_SIZE(name) > sizeof address.bytes) {
         PyErr_SetString(PyExc_TypeError, "connect() takes what listen() returned");
         return NULL;
     }
@@ -157,7 +156,8 @@ static int add_names(PyObject *all, const char *list, const char *const *names,
 #define NUMBER(name, number, ...) (number),
 #define FIGURE(name) KRS_FIGURE_##name,
 #define ADD(all, list, MAP, NUMBERS)                                                   \
-    add_names(all, list, (const char *const[]){MAP(NAME)}, (const int[]){MAP(NUMBERS)}, \
+    add_names(all, list, (const char *const[]){MAP(NAME)},                             \
+              (const int[]){MAP(NUMBERS)},                                             \
               sizeof((const int[]){MAP(NUMBERS)}) / sizeof(int))
 
 PyObject *krs_py_protocol(PyObject *module, PyObject *unused) {

@@ -16,7 +16,8 @@ class Figures:
 
     Attributes:
         rss: resident bytes, those shared with the fork server included.
-        own: bytes that the trial itself made or changed: what `memory=` limits.
+        own: bytes that the trial itself made or changed: what `memory=` limits. Exact
+            for a trial of 0.1 s or more, the least it can be for a shorter one.
         peak: the highest `own` that was seen.
         wall: seconds since the trial began.
         cpu: seconds of processor time, of all its threads.

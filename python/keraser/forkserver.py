@@ -24,34 +24,46 @@ COMMAND = (
 )
 
 
+def _say(error: BaseException) -> str:
+    traceback.print_exc()
+    return f"{type(error).__name__}: {error}" if str(error) else repr(error)
+
+
 def _preload(names: list[str]) -> str | None:
     """Imports modules; why not, if one fails."""
     for name in names:
         try:
             importlib.import_module(name)
         except BaseException as error:
-            traceback.print_exc()
-            said = f"{type(error).__name__}: {error}" if str(error) else repr(error)
-            return f"the fork server could not import {name!r}: {said}"
+            return f"the fork server could not import {name!r}: {_say(error)}"
+    return None
+
+
+def _warm_up() -> str | None:
+    """Imports what every worker needs beside, which would do so each time; why not, if
+    that fails."""
+    from keraser import payload
+    from keraser.adapters import base
+
+    try:
+        payload.unpack(payload.pack((None, len, ([],), {})))
+        base.fork_hazard()
+    except BaseException as error:
+        return f"keraser does not work in the fork server: {_say(error)}"
     return None
 
 
 def serve(settings: dict[str, Any]) -> NoReturn:
     """Becomes the server. Ends with it, or as one of its workers."""
-    from keraser import _core
+    from keraser import _core, worker
     from keraser.adapters import base
 
-    broken = _preload(settings["preload"])
-    if broken is None:
-        # What every worker needs beside: a worker would import it again each time.
-        from keraser import payload, worker
-
-        payload.unpack(payload.pack((None, len, ([],), {})))
-        base.fork_hazard()
+    broken = _preload(settings["preload"]) or _warm_up()
     # Objects that no collection visits are not copied by one either: a worker shares
     # their pages with the server for as long as it does not change them.
     gc.collect()
     gc.freeze()
+    _core.collapse()
     channel = _core.serve(
         settings["listener"],
         settings["lease"],

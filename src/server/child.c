@@ -46,7 +46,8 @@ static void offer_to_oom_killer(void) {
     close(file);
 }
 
-void krs__child_settle(krs__server *s, const int *output, int channel, int out, int err) {
+void krs__child_settle(krs__server *s, const int *output, int channel, int out,
+                       int err) {
     const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     close_all(s);
     close(channel);

@@ -168,6 +168,8 @@ void krs__watching_start(krs__server *, krs__worker *, uint64_t now);
 void krs__watching_turn(krs__server *);
 /* When the next turn is due, 0: never. */
 uint64_t krs__watching_next(const krs__server *);
+/* The last look at a worker that has answered: exact, unless the trial was short. */
+void krs__watching_done(krs__worker *);
 /* Of a worker that has ended and is not yet reaped: was it the kernel, for memory? */
 void krs__watching_last(krs__worker *);
 /* Removes its group. */

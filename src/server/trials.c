@@ -60,7 +60,6 @@ static krs__worker *find_worker(krs__server *s, const krs__pending *p) {
 static bool give(krs__server *s, krs__worker *w, const krs__pending *p) {
     const uint64_t now = krs__now();
     krs_frame run = {.kind = KRS_FRAME_RUN, .trial = p->trial};
-    run.values[KRS_RUN_LAST] = !p->values[KRS_SUBMIT_REUSE];
     run.values[KRS_RUN_RESULT_MOST] = p->values[KRS_SUBMIT_MEMORY];
     if (krs_frame_send(w->channel, &run, p->payload) != KRS_OK) {
         krs__worker_kill(w, KRS_CAUSE_CLOSED);
@@ -120,8 +119,11 @@ void krs__trial_forget_client(krs__server *s, int client) {
         if (w->pid == 0 || w->client != client)
             continue;
         w->trial = 0; /* nobody is left to be told */
+        w->client = -1;
         krs__worker_kill(w, KRS_CAUSE_STOPPED);
         krs__worker_listen(s, w, false);
+        if (w->exited)
+            krs__worker_finish(s, w); /* which waited for the client to read */
     }
 }
 
@@ -165,7 +167,7 @@ void krs__trial_done(krs__server *s, krs__worker *w, const krs_frame *done,
                      int result) {
     krs_frame answer = *done;
     answer.trial = w->trial;
-    w->watch.figures.wall = krs__now() - w->watch.start;
+    krs__watching_done(w);
     krs__watching_figures(w, answer.values);
     const int client = w->client;
     const bool again = w->reuse && !w->ended_by_us &&

@@ -10,6 +10,10 @@
 /* A group can be removed some moments after the last process in it has ended. */
 static const uint64_t REMOVE_AGAIN_NS = 20000000;
 
+/* To tell exactly what a trial made takes some ms: it is worth it, at the end, for one
+ * that took longer than this. */
+static const uint64_t CLOSE_LOOK_AFTER_NS = 100000000;
+
 /* A group of its own, where the kernel can limit memory and this trial has a limit;
  * otherwise memory is watched from here. */
 static krs__cgroup *make_group(krs__server *s, const krs__worker *w) {
@@ -89,6 +93,14 @@ uint64_t krs__watching_next(const krs__server *s) {
         next = next == 0 || again < next ? again : next;
     }
     return next;
+}
+
+void krs__watching_done(krs__worker *w) {
+    const uint64_t now = krs__now();
+    uint64_t next;
+    if (w->recycle != 0 || now - w->watch.start >= CLOSE_LOOK_AFTER_NS)
+        w->watch.close.at = 0;
+    krs__watch_look(&w->watch, now, &next);
 }
 
 void krs__watching_last(krs__worker *w) {

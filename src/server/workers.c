@@ -91,8 +91,8 @@ static void fork_failed(krs__server *s, const char *reason, bool for_now) {
     krs__trial_refuse_pending(s, reason);
 }
 
-/* Also after the fork: what runs around one (pthread_atfork, os.register_at_fork) is not
- * ours. The child has done nothing by then but wait. */
+/* Also after the fork: what runs around one (pthread_atfork, os.register_at_fork) is
+ * not ours. The child has done nothing by then but wait. */
 static bool fork_safely(krs__server *s, const krs_server_hooks *hooks, pid_t *pid,
                         char *reason, size_t room) {
     if (!krs__safety_look(hooks, reason, room))
@@ -272,7 +272,6 @@ void krs__worker_finish(krs__server *s, krs__worker *w) {
     read_output(s, w, 2);
     read_channel(s, w);
     krs__trial_ended(s, w);
-    kill(-w->pid, SIGKILL); /* what it has left behind */
     close_end(&w->channel);
     close_end(&w->output[0]);
     close_end(&w->output[1]);
@@ -298,8 +297,10 @@ void krs__worker_reap(krs__server *s) {
         /* Left behind by a worker, and ours since that one ended, where it has no row.
          */
         krs__worker *w = row_of(s, info.si_pid);
-        if (w != NULL)
+        if (w != NULL) {
             krs__watching_last(w);
+            kill(-w->pid, SIGKILL); /* its group, as long as the number is its own */
+        }
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
         if (w == NULL)
             continue;

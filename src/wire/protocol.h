@@ -54,7 +54,7 @@ enum {
     X(OUTPUT, 32, 1, KRS_FRAME_TEXT, 0)                                                \
     X(DONE, 33, 7, 0, 1)                                                               \
     /* the server to a worker */                                                       \
-    X(RUN, 48, 2, 0, 1)
+    X(RUN, 48, 1, 0, 1)
 
 typedef enum {
 #define X(name, number, values, text, descriptors) KRS_FRAME_##name = (number),
@@ -97,8 +97,8 @@ enum {
     KRS_STATS_OWN,       /* of the server itself */
     KRS_STATS_WORKERS,   /* rows that came before */
 };
-enum { KRS_OUTPUT_STREAM };                 /* 1 or 2, as of a program */
-enum { KRS_RUN_LAST, KRS_RUN_RESULT_MOST }; /* 1: end after it; bytes, 0: any */
+enum { KRS_OUTPUT_STREAM };   /* 1 or 2, as of a program */
+enum { KRS_RUN_RESULT_MOST }; /* bytes, 0: any */
 
 /* Why a worker ended without an answer: name, number. */
 #define KRS_CAUSE_MAP(X)                                                               \
@@ -120,8 +120,8 @@ typedef enum {
 
 /* Why a server does not take a trial. */
 #define KRS_REFUSED_MAP(X)                                                             \
-    X(BROKEN, 0)  /* it must not fork, and never did: a new one will not either */      \
-    X(SPENT, 1)   /* it must not fork any more: a new one may */                        \
+    X(BROKEN, 0)  /* it must not fork, and never did: a new one will not either */     \
+    X(SPENT, 1)   /* it must not fork any more: a new one may */                       \
     X(FOR_NOW, 2) /* it had no memory, or no room for a process */
 
 typedef enum {
@@ -173,7 +173,8 @@ typedef struct {
     size_t length;
 } krs_address;
 
-/* A listening socket under a name that the kernel chose. Close-on-exec, does not wait. */
+/* A listening socket under a name that the kernel chose. Close-on-exec, does not wait.
+ */
 krs_status krs_socket_listen(int *listener, krs_address *address);
 
 krs_status krs_socket_connect(const krs_address *address, int *socket);
