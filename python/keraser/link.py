@@ -68,14 +68,13 @@ class Link:
         )
         self._thread.start()
 
-    def submit(
-        self, item: TrialItem, number: int, values: tuple[int, ...], payload: int
-    ) -> None:
+    def submit(self, item: TrialItem, payload: int) -> None:
         """Sends a trial.
 
         Raises:
             OSError: the server has gone; the trial is not among its items then.
         """
+        number, values = item.number, item.values
         with self._lock:
             self._items[number] = item
         try:
@@ -224,6 +223,4 @@ class Link:
             self._listener.trial_done(item, figures, bool(rest[0]), descriptor)
         else:
             cause, status, limit = rest
-            self._listener.trial_ended(
-                item, figures, wire.CAUSES[cause], status, limit
-            )
+            self._listener.trial_ended(item, figures, wire.CAUSES[cause], status, limit)

@@ -73,7 +73,10 @@ def _crash(
     said = {
         "CLOSED": f"the process of {trial} closed the socket to its server",
         "FORMAT": f"the process of {trial} sent its server what is no answer",
-    }.get(cause, f"the process of {trial} was ended by {number.name if number else status}")
+    }.get(
+        cause,
+        f"the process of {trial} was ended by {number.name if number else status}",
+    )
     return TrialCrashed(
         _with_output(said, output), signal=number, figures=figures, output=output
     )

@@ -47,9 +47,15 @@ class TrialItem:
     """What an executor keeps of a trial until it is done."""
 
     def __init__(
-        self, number: int, job: tuple[Any, ...], whole_lines: bool, forward: bool
+        self,
+        number: int,
+        job: tuple[Any, ...],
+        values: tuple[int, ...],
+        whole_lines: bool,
+        forward: bool,
     ) -> None:
         self.number = number
+        self.values = values  # of its SUBMIT frame
         self.name = getattr(job[0], "__qualname__", type(job[0]).__name__)
         self.job: tuple[Any, ...] | None = job
         self.future = TrialFuture()
@@ -63,7 +69,8 @@ class TrialItem:
         # A notebook shows what is printed in this context under the cell that submitted.
         self._context = contextvars.copy_context()
         self._decoders = {
-            stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in (1, 2)
+            stream: codecs.getincrementaldecoder("utf-8")("replace")
+            for stream in (1, 2)
         }
         self._held = {1: "", 2: ""}
 
