@@ -157,12 +157,8 @@ class Dispatcher:
         with self._lock:
             while self._pending and len(self._running) < self.settings.workers:
                 item = self._pending.popleft()
-                if (
-                    not item.dispatched
-                    and not item.future.set_running_or_notify_cancel()
-                ):
+                if not item.begin():
                     continue
-                item.dispatched = True
                 if self._link is None:
                     self._start_link()
                 self._first = self._first or time.monotonic()
@@ -221,7 +217,7 @@ class Dispatcher:
     def _own_error(
         self, item: TrialItem, figures: Figures, error: BaseException
     ) -> BaseException:
-        """The error that the trial raised, as whoever waits for the result may see it."""
+        """What the trial raised, as whoever waits for the result may see it."""
         if isinstance(error, payload.PayloadTooLarge):
             return MemoryLimitExceeded(
                 f"{self._name(item)} returned {format_bytes(error.size)}, and may have "
@@ -257,8 +253,8 @@ class Dispatcher:
             self._again(link, item)
             if news:
                 warnings.warn(
-                    f"{reason}, so it does not fork any more; another fork server takes "
-                    "its place",
+                    f"{reason}, so it forks no more; another fork server takes its "
+                    "place",
                     RuntimeWarning,
                     stacklevel=2,
                 )

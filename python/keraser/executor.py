@@ -1,4 +1,4 @@
-"""TrialExecutor: each call in a process that has imported everything and run nothing."""
+"""TrialExecutor: each call in a process that has imported all and run nothing."""
 
 from __future__ import annotations
 
@@ -57,13 +57,14 @@ class TrialExecutor(Executor):
         progress: a line with trials per second and memory, where rich is installed and
             somebody looks.
 
-    `submit()` returns a `concurrent.futures.Future` with `.figures` and `.stop()`. What is
-    submitted is pickled when a worker is free for it, so a loop over many calls does not
-    copy its data many times ahead.
+    `submit()` returns a `concurrent.futures.Future` with `.figures` and `.stop()`. What
+    is submitted is pickled when a worker is free for it, so a loop over many calls does
+    not copy its data many times ahead.
 
     A call that fails raises its own exception in `result()`, with the text of its
     traceback as the cause. Otherwise a `keraser.TrialError`: `MemoryLimitExceeded`,
-    `TimeLimitExceeded` or `TrialCrashed`, with `.figures` and the last lines in `.output`.
+    `TimeLimitExceeded` or `TrialCrashed`, with `.figures` and the last lines that it
+    printed in `.output`.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense; nothing was started.
@@ -132,8 +133,8 @@ class TrialExecutor(Executor):
         self._dispatcher.shutdown(wait, cancel_futures, None)
 
     def stats(self, timeout: float = 10.0) -> ExecutorStats:
-        """What it has done and is doing: trials per second, memory of each worker, peak.
-        Without the workers, if the server is still importing after `timeout` s."""
+        """What it has done and is doing: trials per second, memory of each worker,
+        peak. Without the workers, if the server still imports after `timeout` s."""
         return self._dispatcher.stats(timeout)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:

@@ -105,8 +105,8 @@ def isolated(
         future = train.submit(128)      # the same without waiting
 
     What a call may do, and what it raises, is as with `keraser.TrialExecutor`. All such
-    functions of a process share a fork server, which starts with the first call and ends
-    when five minutes went by without one.
+    functions of a process share a fork server, which starts with the first call and
+    ends when five minutes went by without one.
 
     Args:
         memory, timeout, cpu_time, gpu_memory, preload: as of `TrialExecutor`.

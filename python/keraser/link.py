@@ -14,7 +14,7 @@ from keraser.figures import Figures, WorkerRow
 from keraser.server_process import ServerProcess
 
 if TYPE_CHECKING:
-    from keraser.executor import TrialItem
+    from keraser.trial_item import TrialItem
 
 #: Workers, and the values of a STATS frame.
 Answer = tuple[list[WorkerRow], tuple[int, ...]]
@@ -24,7 +24,7 @@ _LOOK_UP = 200
 
 
 class Listener(Protocol):
-    """What a link tells of; each call comes from the link's own thread, without locks."""
+    """What a link tells of, from its own thread, with no lock held."""
 
     def trial_output(self, item: TrialItem, stream: int, text: bytes) -> None: ...
     def trial_done(

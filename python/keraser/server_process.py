@@ -16,8 +16,8 @@ _LAST_BYTES = 2000
 
 
 class ServerProcess:
-    """A fork server of this process. It serves from the moment it has imported what it is
-    to preload; who connects earlier waits. It ends when the lease is closed, or when
+    """A fork server of this process. It serves from the moment it has imported what it
+    is to preload; who connects earlier waits. It ends when the lease is closed, or when
     this process ends, however that happens."""
 
     def __init__(self, preload: Sequence[str]) -> None:
