@@ -120,11 +120,11 @@ def view(tensor: Any) -> Any:
 
 def looks(tensors: list[Any]) -> list[tuple[tuple[int, ...], str]]:
     """Shape and type of each."""
-    return [(t._shape_tuple(), _type_name(t._datatype_enum())) for t in tensors]
+    return [(t._shape_tuple(), type_name(t._datatype_enum())) for t in tensors]
 
 
 @cache
-def _type_name(number: int) -> str:
+def type_name(number: int) -> str:
     from tensorflow import as_dtype
 
     return str(as_dtype(number).name)

@@ -12,19 +12,20 @@ from types import FunctionType
 from typing import Any
 
 
-def known(things: Iterable[Any]) -> Any:
-    """A context in which Keras finds what these layers or optimizers hold by its name.
-    A name that stands for two things is left out."""
-    from keras.saving import custom_object_scope
+def customs_of(things: Iterable[Any]) -> dict[str, Any]:
+    """What these layers, optimizers or metrics hold, by the names by which Keras looks
+    for it in a scope of custom objects: its own, and that under which it is registered
+    in this process. A name that stands for two things is left out."""
+    from keras.saving import get_registered_name
 
     found: dict[str, Any] = {}
     double = set()
     for thing in things:
         for custom in _customs(thing):
-            name = custom.__name__
-            if found.setdefault(name, custom) is not custom:
-                double.add(name)
-    return custom_object_scope({k: v for k, v in found.items() if k not in double})
+            for name in (custom.__name__, get_registered_name(custom)):
+                if found.setdefault(name, custom) is not custom:
+                    double.add(name)
+    return {name: custom for name, custom in found.items() if name not in double}
 
 
 def _customs(thing: Any) -> Iterator[Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import random
+from dataclasses import dataclass
 from typing import Any
 
-from keraser.adapters.keras_tf.customs import is_of_keras, known, with_functions
+from keraser.adapters.keras_tf.customs import customs_of, is_of_keras, with_functions
 from keraser.adapters.keras_tf.model import attribute
 from keraser.adapters.keras_tf.sharing import with_wrapped
 
@@ -16,7 +17,40 @@ def can_be_made(layer: Any) -> bool:
     return _has_own_config(type(layer)) or _arguments(layer) is not None
 
 
-def make(layer: Any) -> Any:
+@dataclass
+class Recipe:
+    """How something is made a second time, here or in another process.
+
+    Attributes:
+        kind: its class.
+        config: what `from_config` gets; None: it is made from `arguments`.
+        arguments: what `__init__` was given, None if that is not known.
+        customs: what Keras has to know by name meanwhile.
+    """
+
+    kind: type
+    config: dict[str, Any] | None
+    arguments: dict[str, Any] | None
+    customs: dict[str, Any]
+
+    def make(self) -> Any:
+        """Raises whatever the class raises."""
+        from keras.saving import custom_object_scope
+
+        if self.config is None:
+            return self.kind(**(self.arguments or {}))
+        before = random.getstate()
+        try:
+            with custom_object_scope(self.customs):
+                return self.kind.from_config(self.config)  # type: ignore[attr-defined]
+        except Exception:
+            if self.arguments is None:
+                raise
+            random.setstate(before)
+            return self.kind(**self.arguments)
+
+
+def recipe(layer: Any) -> Recipe:
     """From its configuration; or, if its class has no get_config() of its own, or its
     `__init__` does not take what that returns, from the arguments that it was given.
 
@@ -25,23 +59,31 @@ def make(layer: Any) -> Any:
     """
     from keras.layers import Bidirectional
 
-    arguments = _arguments(layer)
-    if not _has_own_config(type(layer)):
+    kind, arguments = type(layer), _arguments(layer)
+    if not _has_own_config(kind):
         if arguments is None:
             raise TypeError("its class takes arguments and has no get_config()")
-        return type(layer)(**arguments)
-    before = random.getstate()
+        return Recipe(kind, None, arguments, {})
     try:
         config = with_functions(_unbuilt(layer.get_config()), layer)
         if isinstance(layer, Bidirectional):
             config = _without_twin(config)
-        with known(layer._flatten_layers()):
-            return type(layer).from_config(config)
     except Exception:
         if arguments is None:
             raise
-        random.setstate(before)
-        return type(layer)(**arguments)
+        return Recipe(kind, None, arguments, {})
+    return Recipe(kind, config, arguments, customs_of(layer._flatten_layers()))
+
+
+def make(layer: Any) -> Any:
+    """A second one; raises as above."""
+    return recipe(layer).make()
+
+
+def optimizer_recipe(optimizer: Any) -> Recipe:
+    """How one like it is made, unbuilt."""
+    customs = customs_of(with_wrapped(optimizer))
+    return Recipe(type(optimizer), optimizer.get_config(), None, customs)
 
 
 def make_optimizer(optimizer: Any) -> Any:
@@ -50,8 +92,7 @@ def make_optimizer(optimizer: Any) -> Any:
     Raises:
         Whatever its class raises.
     """
-    with known(with_wrapped(optimizer)):
-        return type(optimizer).from_config(optimizer.get_config())
+    return optimizer_recipe(optimizer).make()
 
 
 def _arguments(layer: Any) -> dict[str, Any] | None:

@@ -61,17 +61,15 @@ def _compile_arguments(model: Any) -> dict[str, Any] | None:
     """Those that compile() was given: optimizer and metrics as new objects, losses and
     functions the same. None: it was not compiled."""
     from keras import Optimizer
-    from keras.src.trainers.trainer import Trainer
 
     if not model.compiled:
         return None
-    stored = attribute(model, "_compile_config")
-    if type(model).compile is not Trainer.compile or stored is None:
+    arguments = given_to_compile(model)
+    if arguments is None:
         raise UnsupportedError(
             f"model {model.name!r} has a compile() of its own, whose arguments nobody "
             "kept (nothing was changed): use keraser.reset(model)"
         )
-    arguments = dict(stored.config)
     for name in ("metrics", "weighted_metrics"):
         arguments[name] = _fresh_metrics(arguments.get(name))
     optimizer = arguments["optimizer"]
@@ -79,6 +77,16 @@ def _compile_arguments(model: Any) -> dict[str, Any] | None:
         arguments["optimizer"] = make_optimizer(optimizer)
         arguments["auto_scale_loss"] = False  # it has been wrapped if it is to be
     return arguments
+
+
+def given_to_compile(model: Any) -> dict[str, Any] | None:
+    """The arguments as they were; None of a class with a compile() of its own."""
+    from keras.src.trainers.trainer import Trainer
+
+    stored = attribute(model, "_compile_config")
+    if type(model).compile is not Trainer.compile or stored is None:
+        return None
+    return dict(stored.config)
 
 
 def _fresh_metrics(metrics: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from keraser import _core
@@ -40,13 +41,40 @@ def make_twins(model: Any, wanted: set[int]) -> list[tuple[Any, Any]]:
 def build(twin: Any, layer: Any) -> None:
     """A layer that leaves it to Keras is built by being called; then what is within it
     is built one by one, in the order in which it was made."""
+    build_as(twin, how_built(layer))
+
+
+@dataclass
+class Built:
+    """How a layer was built.
+
+    Attributes:
+        shapes: what its own build() got, None if it leaves that to Keras.
+        variables: how many it has.
+        parts: of what is within it: whether it is built, and how.
+    """
+
+    shapes: dict[str, Any] | None
+    variables: int
+    parts: list[tuple[bool, Built]]
+
+
+def how_built(layer: Any) -> Built:
     from keras.src.utils.python_utils import is_default
 
-    if not twin.built and not is_default(layer.build):
-        twin.build_from_config(layer.get_build_config() or {"shapes_dict": {}})
-    for part, other in zip(layer._layers, twin._layers, strict=True):
-        if part.built and len(other.variables) < len(part.variables):
-            build(other, part)
+    shapes = None
+    if not is_default(layer.build):
+        shapes = layer.get_build_config() or {"shapes_dict": {}}
+    parts = [(bool(part.built), how_built(part)) for part in layer._layers]
+    return Built(shapes, len(layer.variables), parts)
+
+
+def build_as(twin: Any, how: Built) -> None:
+    if not twin.built and how.shapes is not None:
+        twin.build_from_config(how.shapes)
+    for (built, part), other in zip(how.parts, twin._layers, strict=True):
+        if built and len(other.variables) < part.variables:
+            build_as(other, part)
 
 
 class Strangers:
