@@ -7,7 +7,7 @@ and of its optimizers' as arrays, which share the tensors' memory until they are
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -245,11 +245,31 @@ def _learn(layer: Any, learnt: Any) -> None:
         layer.finalize_state()
 
 
+def metric_recipe(metric: Any) -> Recipe:
+    return Recipe(type(metric), metric.get_config(), None, customs_of([metric]))
+
+
+def _map(metrics: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Those of a kind changed, in what compile() takes. They begin anew, as the losses'
+    and those made from a name do: Keras does not reset one in the first epoch."""
+    if isinstance(metrics, kind):
+        return change(metrics)
+    if isinstance(metrics, dict):
+        return {name: _map(metric, kind, change) for name, metric in metrics.items()}
+    if isinstance(metrics, (list, tuple)):
+        return [_map(metric, kind, change) for metric in metrics]
+    return metrics
+
+
 def _compiled(model: Any, places: dict[int, int]) -> Compiled:
+    from keras import Metric
+
     arguments = given_to_compile(model)
     if arguments is None:
         return _compiled_by_itself(model, places)
     arguments.pop("optimizer")
+    for name in ("metrics", "weighted_metrics"):
+        arguments[name] = _map(arguments.get(name), Metric, metric_recipe)
     optimizer = attribute(model, "optimizer")
     arguments["auto_scale_loss"] = False  # it has been wrapped if it is to be
     found = Compiled(arguments, history=attribute(model, "history"))
@@ -353,7 +373,10 @@ def _compile(model: Any, variables: list[Any], compiled: Compiled) -> None:
     else:
         own = compiled.optimizers.get("optimizer")
         made = None if own is None or own.recipe is None else own.recipe.make()
-        model.compile(optimizer=made, **compiled.arguments)
+        arguments = dict(compiled.arguments)
+        for name in ("metrics", "weighted_metrics"):
+            arguments[name] = _map(arguments[name], Recipe, Recipe.make)
+        model.compile(optimizer=made, **arguments)
     for name, training in compiled.optimizers.items():
         build_optimizer(getattr(model, name), variables, training)
     if compiled.history is not None:
