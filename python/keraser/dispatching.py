@@ -26,6 +26,7 @@ from keraser.link import Link
 from keraser.place import Place
 from keraser.progress_bar import ProgressBar
 from keraser.receipt import format_bytes
+from keraser.server_process import Origin
 from keraser.trial_errors import error_of_end
 from keraser.trial_item import TrialFuture, TrialItem
 
@@ -86,6 +87,7 @@ class Dispatcher:
         self._links: list[Link] = []
         self._closed = False
         self._pid = os.getpid()
+        self._origin = Origin.here(settings.preload)
         self._numbers = 0
         self._began = time.monotonic()
         self._first: float | None = None
@@ -148,7 +150,7 @@ class Dispatcher:
     # ---- starting trials
 
     def _start_link(self) -> None:
-        self._link = Link(self, self.settings.preload, self.settings.spares)
+        self._link = Link(self, self._origin, self.settings.spares)
         self._links.append(self._link)
         self._servers += 1
 

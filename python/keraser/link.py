@@ -6,12 +6,11 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from keraser import _core, wire
 from keraser.figures import Figures, WorkerRow
-from keraser.server_process import ServerProcess
+from keraser.server_process import Origin, ServerProcess
 
 if TYPE_CHECKING:
     from keraser.trial_item import TrialItem
@@ -44,7 +43,7 @@ class Listener(Protocol):
 class Link:
     """Sends from any thread, receives on one of its own."""
 
-    def __init__(self, listener: Listener, preload: Sequence[str], spares: int) -> None:
+    def __init__(self, listener: Listener, origin: Origin, spares: int) -> None:
         self._listener = listener
         self._lock = threading.Lock()
         self._items: dict[int, TrialItem] = {}
@@ -56,7 +55,7 @@ class Link:
         self.answered = 0  # trials
         self.started = time.monotonic()
         self.memory_limited_by = ""  # "" until the server has said
-        self.server = ServerProcess(preload)
+        self.server = ServerProcess(origin)
         try:
             self._socket = self.server.connect()
             _core.send(self._socket, wire.HELLO, 0, (spares,))
@@ -156,7 +155,8 @@ class Link:
             self._answered.notify_all()
         if not self._closing:
             status = self.server.exit_status(timeout=1)
-            why = why or f"it ended with status {status}"
+            if status is not None:
+                why = f"it ended with status {status}"
             words = self.server.last_words()
             why += f", after it wrote:\n{words}" if words else ""
         self.server.end()

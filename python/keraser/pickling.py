@@ -258,6 +258,8 @@ def _is_found_elsewhere(name: str) -> bool:
         find = getattr(finder, "find_spec", None)
         spec = find(name, path) if find is not None else None
         if spec is not None:
+            if spec.origin == "frozen":
+                return True  # of the standard library; it has a file all the same
             return spec.origin is not None and os.path.realpath(
                 spec.origin
             ) == os.path.realpath(str(file))
