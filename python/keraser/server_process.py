@@ -18,7 +18,7 @@ _LAST_BYTES = 2000
 
 @dataclass(frozen=True)
 class Origin:
-    """What a server starts from. One that takes another's place starts from the same."""
+    """What a server starts from; so does the one that takes its place."""
 
     preload: tuple[str, ...]
     folder: str

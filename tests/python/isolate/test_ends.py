@@ -70,7 +70,8 @@ def test_a_program_that_ends_without_shutdown_finishes_its_trials(tmp_path):
         "import keraser, pathlib, time\n"
         "executor = keraser.TrialExecutor(preload=())\n"
         "for name in 'ab':\n"
-        "    executor.submit(lambda n: time.sleep(0.2) or pathlib.Path(n).touch(), name)\n",
+        "    file = pathlib.Path(name)\n"
+        "    executor.submit(lambda file: time.sleep(0.2) or file.touch(), file)\n",
     )
     assert program.communicate(timeout=60) == ("", "")
     assert {"a", "b"} <= set(os.listdir(tmp_path))
@@ -127,7 +128,7 @@ def test_a_server_that_dies_takes_its_trials_and_the_next_has_another():
         stats = executor.stats()
         workers = [row.pid for row in stats.workers]
         os.kill(stats.server_pid, signal.SIGKILL)
-        with pytest.raises(keraser.TrialCrashed, match="fork server.*-9"):
+        with pytest.raises(keraser.TrialCrashed, match=r"fork server.*-9"):
             lost.result(timeout=60)
         assert wait_for(lambda: not any(map(is_alive, workers)))
         assert executor.submit(len, "ab").result(timeout=60) == 2
@@ -136,7 +137,9 @@ def test_a_server_that_dies_takes_its_trials_and_the_next_has_another():
 
 def test_a_server_that_never_comes_up_is_an_error_with_what_it_said(tmp_path):
     (tmp_path / "falls_over.py").write_text(
-        "import os, sys\nprint('cannot go on', file=sys.stderr, flush=True)\nos._exit(7)\n"
+        "import os, sys\n"
+        "print('cannot go on', file=sys.stderr, flush=True)\n"
+        "os._exit(7)\n"
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path))
@@ -172,8 +175,9 @@ def test_a_server_with_a_thread_is_refused_by_its_name(tmp_path):
         "time.sleep(0.2)\n"
     )
     with preload_with(tmp_path, text) as executor:
-        with pytest.raises(keraser.UnsupportedError, match="2 threads: lingering"):
-            executor.submit(len, "").result(timeout=60)
+        error = executor.submit(len, "").exception(timeout=60)
+    assert isinstance(error, keraser.UnsupportedError)
+    assert "2 threads: lingering" in str(error)
 
 
 def test_a_server_that_gets_a_thread_later_is_replaced_and_says_so(tmp_path):
@@ -184,7 +188,8 @@ def test_a_server_that_gets_a_thread_later_is_replaced_and_says_so(tmp_path):
         "def before():\n"
         "    forks.append(1)\n"
         "    if len(forks) == 3:\n"
-        "        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        "        stay = threading.Thread(target=time.sleep, args=(600,), daemon=True)\n"
+        "        stay.start()\n"
         "os.register_at_fork(before=before)\n"
     )
     with warnings.catch_warnings(record=True) as caught:

@@ -31,7 +31,8 @@ def test_each_call_starts_from_the_same_state(executor):
         sys.keraser_calls = getattr(sys, "keraser_calls", 0) + 1
         return os.getpid(), sys.keraser_calls
 
-    pids, counts = zip(*(executor.submit(count).result() for _ in range(3)))
+    ran = [executor.submit(count).result() for _ in range(3)]
+    pids, counts = zip(*ran, strict=True)
     assert counts == (1, 1, 1)
     assert len(set(pids)) == 3
 
@@ -54,13 +55,13 @@ def test_a_future_waits_no_longer_than_it_is_told(executor):
 
 
 def test_an_exception_comes_with_the_traceback_of_the_trial(executor):
-    class Odd(ValueError):
+    class OddError(ValueError):
         pass
 
     def fail(value):
-        raise Odd("no good", value)
+        raise OddError("no good", value)
 
-    with pytest.raises(Odd) as caught:
+    with pytest.raises(OddError) as caught:
         executor.submit(fail, 7).result()
     assert caught.value.args == ("no good", 7)
     said = str(caught.value.__cause__)
@@ -145,7 +146,7 @@ def test_random_numbers_are_not_inherited():
 
     with keraser.TrialExecutor(preload=("random", "numpy.random")) as executor:
         drawn = [executor.submit(draw).result() for _ in range(4)]
-    for numbers in zip(*drawn):
+    for numbers in zip(*drawn, strict=True):
         assert len(set(numbers)) == 4
 
 
@@ -219,7 +220,8 @@ def test_a_worker_may_be_used_again_until_it_is_too_large():
         preload=(), per_trial=False, recycle_above="64MiB"
     ) as executor:
         sizes = (1, 1, 100 * MIB, 1)
-        pids, counts = zip(*(executor.submit(grow, size).result() for size in sizes))
+        ran = [executor.submit(grow, size).result() for size in sizes]
+    pids, counts = zip(*ran, strict=True)
     assert pids[0] == pids[1] == pids[2] != pids[3]
     assert counts == (1, 2, 3, 1)
 

@@ -122,7 +122,7 @@ def test_keep_prints_nothing_and_errors_have_the_last_lines(capfd):
 
 def test_a_closed_stream_here_stops_no_trial(monkeypatch):
     class Closed:
-        def write(self, text):
+        def write(self, _):
             raise BrokenPipeError
 
         def flush(self):
