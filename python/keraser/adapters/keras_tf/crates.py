@@ -76,6 +76,7 @@ class Marks:
     """What a layer is beside its configuration."""
 
     name: str
+    policy: str
     trainable: bool
     built: bool
     shapes: Any
@@ -102,7 +103,7 @@ def fill(layer: Any) -> Crate:
     return Crate(
         title_of(layer),
         recipe(layer),
-        _settings(),
+        _settings_of(layer),
         how_built(layer) if layer.built else None,
         [_marks_of(part, places) for part in layer._flatten_layers()],
         read(variables),
@@ -181,6 +182,14 @@ def _settings() -> dict[str, Any]:
     }
 
 
+def _settings_of(layer: Any) -> dict[str, Any]:
+    """Those of the process, which may have had another policy when a model was made."""
+    from keras import Model
+
+    own = {"dtype_policy": layer.dtype_policy} if isinstance(layer, Model) else {}
+    return {**_settings(), **own}
+
+
 @contextlib.contextmanager
 def _set(settings: dict[str, Any]) -> Iterator[None]:
     """The other process' settings for a while: what has no configuration is made by
@@ -203,6 +212,7 @@ def _marks_of(layer: Any, places: dict[int, int]) -> Marks:
     model = isinstance(layer, Model)
     return Marks(
         layer.name,
+        layer.dtype_policy.name,
         bool(layer._trainable),
         bool(layer.built),
         attribute(layer, "_build_shapes_dict"),
@@ -356,6 +366,11 @@ def advice(title: str, error: Exception) -> str:
 
 
 def _mark(layer: Any, marks: Marks) -> None:
+    if layer.dtype_policy.name != marks.policy:
+        raise UnsupportedError(
+            f"layer {layer.name!r} computes by {layer.dtype_policy.name!r}, and did by "
+            f"{marks.policy!r}"
+        )
     if layer.name != marks.name:  # made without a name
         layer.name = marks.name
     layer._trainable = marks.trainable
