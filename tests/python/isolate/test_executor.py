@@ -232,15 +232,16 @@ def test_stats_count_and_name_what_runs(executor):
     with pytest.raises(TypeError):
         executor.submit(len, 3).result()
     running = executor.submit(time.sleep, 60)
-    while not any(row.figures.rss for row in executor.stats().workers):
-        time.sleep(0.01)
-    stats = executor.stats()
+    rows = []
+    while not any(row.figures.rss for row in rows):
+        stats = executor.stats()
+        rows = [row for row in stats.workers if row.state == "running"]
     assert (stats.done - before.done, stats.failed - before.failed) == (2, 1)
     assert stats.servers == 1
     assert stats.server_memory > MIB
     assert stats.forks > 0
     assert stats.memory_limited_by == "cgroup" or "watching" in stats.memory_limited_by
-    (row,) = [row for row in stats.workers if row.state == "running"]
+    (row,) = rows
     assert os.path.exists(f"/proc/{row.pid}")
     assert row.figures.rss > MIB
     assert stats.to_dict()["workers"][0]["figures"]["rss"] >= 0
