@@ -301,13 +301,14 @@ static void else_each_is_ended_and_those_started_meanwhile(void **state) {
     fake.lacks = "cgroup.kill";
     krs__cgroup *group = made(1 << 20);
     fake_write("/place/trial", "cgroup.procs", "0\n5\n4000000\n0\n99999999999\n6\n");
-    fake.procs_after_kill = "0\n";
+    fake.procs_after = (const char *const[]){"7\n", "7\n", "0\n"};
     assert_int_equal(krs__cgroup_kill(group), KRS_OK);
-    assert_int_equal(fake.kills, 2); /* never our own group, which is 0, nor a wrong */
+    assert_int_equal(fake.killed[2], 7);
+    assert_int_equal(fake.kills, 3); /* never our own group, which is 0, nor a wrong */
     assert_int_equal(fake.killed[0], 5);
     assert_int_equal(fake.killed[1], 4000000);
     fake.kills = 0;
-    fake.procs_after_kill = NULL;
+    fake.procs_after = NULL;
     fake_write("/place/trial", "cgroup.procs", "");
     assert_int_equal(krs__cgroup_kill(group), KRS_OK);
     assert_int_equal(fake.kills, 0);
@@ -341,6 +342,61 @@ static void what_was_forgotten_is_still_there(void **state) {
     const int groups = fake_groups();
     krs__cgroup_forget(made(1 << 20));
     assert_int_equal(fake_groups(), groups + 3); /* with those of the place */
+}
+
+/* ---- memory runs out ------------------------------------------------------------- */
+
+static long failing; /* the allocation that fails, from 1 */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+void *__wrap_malloc(size_t size) {
+    return --failing == 0 ? NULL : __real_malloc(size);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    return --failing == 0 ? NULL : __real_realloc(block, size);
+}
+
+static krs_status open_and_make(void) {
+    krs__cgroup_place *const no_place = (krs__cgroup_place *)&fake, *place = no_place;
+    krs__cgroup *const no_group = (krs__cgroup *)&fake, *group = no_group;
+    const char *reason;
+    krs_status status = krs__cgroup_place_open(fake_files("/own"), &place, &reason);
+    if (status != KRS_OK) {
+        assert_ptr_equal(place, no_place);
+        return status;
+    }
+    status = krs__cgroup_new(place, "trial", 1 << 20, &group);
+    krs__cgroup_place_close(place);
+    if (status != KRS_OK) {
+        assert_ptr_equal(group, no_group);
+        return status;
+    }
+    status = krs__cgroup_kill(group);
+    assert_int_equal(krs__cgroup_free(group), KRS_OK);
+    return status;
+}
+
+static void every_allocation_may_fail_and_leaves_nothing(void **state) {
+    (void)state;
+    fake_write("/", "cgroup.subtree_control", "\n");
+    fake_group("/own", "memory\n", "", "77\n");
+    fake.lacks = "cgroup.kill";
+    const int groups = fake_groups();
+    long number = 0;
+    krs_status status;
+    do {
+        failing = ++number;
+        status = open_and_make();
+        assert_int_equal(status, failing > 0 ? KRS_OK : KRS_NOMEM);
+        assert_int_equal(fake_groups(), groups);
+    } while (status != KRS_OK);
+    failing = 0;
+    assert_true(number >= 8);
 }
 
 /* ---- the kernel's own ----------------------------------------------------------- */
@@ -386,6 +442,7 @@ int main(void) {
         ON_FAKE(a_group_that_is_still_busy_stays_good),
         ON_FAKE(one_that_somebody_else_removed_is_freed),
         ON_FAKE(what_was_forgotten_is_still_there),
+        ON_FAKE(every_allocation_may_fail_and_leaves_nothing),
         cmocka_unit_test(this_machine_has_a_place_or_says_why_not),
     };
     return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);

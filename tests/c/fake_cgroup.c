@@ -220,7 +220,7 @@ int __wrap_kill(pid_t pid, int signal) {
     assert_int_equal(signal, SIGKILL);
     assert_true(fake.kills < LENGTH_OF(fake.killed));
     fake.killed[fake.kills++] = pid;
-    if (fake.procs_after_kill != NULL)
-        fake_write("/place/trial", "cgroup.procs", fake.procs_after_kill);
+    if (fake.procs_after != NULL)
+        fake_write("/place/trial", "cgroup.procs", fake.procs_after[fake.kills - 1]);
     return 0;
 }

@@ -17,7 +17,7 @@ typedef struct {
     int interruptions; /* of the next writes */
     pid_t killed[8];   /* whom kill() was called for */
     size_t kills;
-    const char *procs_after_kill; /* what cgroup.procs names from the first kill on */
+    const char *const *procs_after; /* what cgroup.procs names after each kill */
 } fake_faults;
 
 extern fake_faults fake;

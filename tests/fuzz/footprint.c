@@ -22,7 +22,7 @@ static uint64_t value_of(const char *text, const char *name) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     /* A block of its own size, so that a read past the end is one past the block. */
-    char *exact = malloc(length == 0 ? 1 : length), *text = calloc(1, length + 1);
+    char *exact = calloc(1, length == 0 ? 1 : length), *text = calloc(1, length + 1);
     must(exact != NULL && text != NULL);
     if (length > 0)
         memcpy(text, memcpy(exact, bytes, length), length);
