@@ -315,7 +315,12 @@ krs_status krs_server_run(const krs_server_options *options,
     X(MAP, 6, "the map of the pool is not in the known form")                          \
     X(TEST, 7, "a test allocation did not show in the map of the pool")                \
     X(UNTRIED, 8, "not tried: the pool has nothing free yet")                          \
-    X(FAILED, 9, "the allocator did not do it")
+    X(FAILED, 9, "the allocator did not do it")                                        \
+    X(DRIVER, 10, "the GPU driver answered with an error")                             \
+    X(CAPTURE, 11, "a stream of the GPU is capturing a graph")                         \
+    X(CALLS, 12, "it does not make its calls by a table that is known")                \
+    X(READ_ONLY, 13, "the table of its calls cannot be written to")                    \
+    X(BUSY, 14, "another thread is at it")
 
 typedef enum {
 #define X(name, value, text) KRS_REFUSAL_##name = (value),
@@ -372,6 +377,49 @@ typedef struct {
  * that fails no other is made. */
 enum { KRS_CAPABILITIES = 16 }; /* room enough */
 krs_status krs_tensorflow_probe(krs_capability *lines, size_t room, size_t *count);
+
+/* ---- GPU memory ----------------------------------------------------------- */
+
+/* One GPU on which this process has a primary context, as the driver has it. */
+typedef struct {
+    int device;          /* its number among those that CUDA shows to this process */
+    krs_refusal refusal; /* KRS_REFUSAL_NONE, or why the last call failed for it */
+    const char *call;    /* what of the driver failed then, else NULL; static storage */
+    uint64_t total, used; /* of the device, by all processes: cuMemGetInfo() */
+    uint64_t pool_held;   /* by its default memory pool; 0 where it has none */
+    uint64_t pool_used;   /* of that, handed out */
+} krs_gpu_state;
+
+enum { KRS_GPUS = 64 }; /* room enough */
+
+/* The driver of this process, for one thread: the one that made it must free it. In
+ * between the thread may allocate and free GPU memory while another one captures a
+ * graph: it is in the relaxed mode of stream capture. Loads no driver, and makes no
+ * context. */
+typedef struct krs_gpu krs_gpu;
+
+krs_status krs_gpu_new(krs_gpu **gpu);
+void krs_gpu_free(krs_gpu *gpu);
+
+/* KRS_REFUSAL_NONE where the driver can be called; KRS_REFUSAL_ABSENT where none is
+ * loaded; KRS_REFUSAL_SYMBOL where it is not known, with `*symbol` what it lacks. What
+ * is refused has no GPUs for the functions below. */
+krs_refusal krs_gpu_refusal(const krs_gpu *gpu, const char **symbol);
+
+/* The GPUs now: writes at most `room`, and their number to `*count`. None where the
+ * driver is not initialized, as in a child forked from a process in which it was. */
+krs_status krs_gpu_read(const krs_gpu *gpu, krs_gpu_state *states, size_t room,
+                        size_t *count);
+
+/* The same, after waiting for all work that is queued on them: what was freed may be
+ * used by it. Not to be called with a lock that this work could need. Not done, but
+ * refused, where a stream is seen to capture. */
+krs_status krs_gpu_settle(const krs_gpu *gpu, krs_gpu_state *states, size_t room,
+                          size_t *count);
+
+/* Gives back what the default memory pools hold and nobody uses, and reads the states
+ * anew. Those refused are left as they are. Settle them before. */
+krs_status krs_gpu_trim(const krs_gpu *gpu, krs_gpu_state *states, size_t count);
 
 /* The hash by which TensorFlow's resource manager knows a C++ type of this mangled
  * name: tsl::Hash64() of it. KRS_UNSUPPORTED where TensorFlow is not loaded or lacks
