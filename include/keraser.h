@@ -320,7 +320,8 @@ krs_status krs_server_run(const krs_server_options *options,
     X(CAPTURE, 11, "a stream of the GPU is capturing a graph")                         \
     X(CALLS, 12, "it does not make its calls by a table that is known")                \
     X(READ_ONLY, 13, "the table of its calls cannot be written to")                    \
-    X(BUSY, 14, "another thread is at it")
+    X(BUSY, 14, "another thread is at it")                                             \
+    X(CODE, 15, "the code that gives back is not in the known form")
 
 typedef enum {
 #define X(name, value, text) KRS_REFUSAL_##name = (value),
@@ -354,6 +355,33 @@ typedef struct {
  * looked at or advised (errno says why). 0.3 ms where one free block has nothing to
  * give, 5 ms where a thousand have (bench/trim.py). */
 krs_status krs_tensorflow_trim(krs_trim *trim);
+
+/* The name of a pool, with its NUL; longer ones are cut. */
+enum { KRS_POOL_NAME = 48 };
+
+typedef struct {
+    char name[KRS_POOL_NAME]; /* as TensorFlow has it: "GPU_0_bfc"; "" where refused */
+    krs_trim trim;            /* bytes of its regions, which no kernel counts */
+} krs_pool_trim;
+
+/* Which pools: that of the CPU with TF_CPU_ALLOCATOR_USE_BFC, those of GPUs and of
+ * pinned host memory; and whether they are only to be looked at. */
+enum { KRS_POOLS_OF_CPU = 1, KRS_POOLS_OF_GPU = 2, KRS_POOLS_LOOK = 4 };
+enum { KRS_POOLS = 64 }; /* room enough */
+
+/* Pools that take memory in regions: each region in which nothing is in use goes back
+ * to whoever gave it, the driver or the system. Such are TensorFlow's pools of GPUs,
+ * where memory growth is on; without it there is one region for all, and something is
+ * always in use in it. Done by TensorFlow's own code, under the pool's own lock, so
+ * that other threads may allocate and free meanwhile. Of GPUs: only after
+ * krs_gpu_settle() has waited for what was queued, and before krs_gpu_free().
+ *
+ * Writes at most `room` trims, one for each pool, and their number to `*count`: none
+ * where TensorFlow is not loaded or has no such pool, and one without a name where it
+ * is not known. With KRS_POOLS_LOOK nothing is given back, and of GPUs nothing has to
+ * be waited for; the rest is the same. */
+krs_status krs_tensorflow_release(unsigned which, krs_pool_trim *trims, size_t room,
+                                  size_t *count);
 
 /* glibc's heap, by malloc_trim(0): all arenas, down to the single free page. */
 krs_status krs_glibc_trim(krs_trim *trim);

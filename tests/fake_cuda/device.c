@@ -140,8 +140,10 @@ int cuDevicePrimaryCtxRetain(context **primary, int device) {
 
 int cuDevicePrimaryCtxRelease_v2(int device) {
     ENTER();
+    if (!is_device(device))
+        return INVALID_DEVICE;
     fake_lock();
-    const bool has = is_device(device) && retained[device] > 0;
+    const bool has = retained[device] > 0;
     retained[device] -= has;
     fake_unlock();
     return has ? SUCCESS : INVALID_CONTEXT;

@@ -1,17 +1,21 @@
 """Tests on the driver of tests/fake_cuda: a GPU for TensorFlow where there is none.
 
-A test that is decorated with `on_gpu` runs in a process of its own, under pytest again,
-since TensorFlow looks for GPUs once. There `driver` reads and sets the driver.
+A test that is decorated with `on_gpu` runs in another process, under pytest again:
+TensorFlow looks for GPUs once. Those that want the same environment share one, in the
+order of collection. There `driver` reads and sets the driver.
 """
 
 import ctypes
 import fcntl
 import functools
 import importlib.util
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -85,18 +89,26 @@ def build() -> Path:
     return BUILD / "lib"
 
 
+#: Tests, as pytest calls them, by their environment.
+_GROUPS: dict[frozenset[tuple[str, str]], list[str]] = {}
+
+
 def on_gpu(**environment: str):
     """Runs the test in a process with a GPU, and these environment variables."""
 
     def decorate(test):
         if CHILD in os.environ:
-            return test
+            chosen = json.loads(os.environ[CHILD]) == environment
+            return test if chosen else None
+        group, path = frozenset(environment.items()), test.__code__.co_filename
+        _GROUPS.setdefault(group, []).append(f"{path}::{test.__name__}")
 
         @pytest.mark.own_process
         def outside() -> None:
-            _run(
-                f"{sys.modules[test.__module__].__file__}::{test.__name__}", environment
-            )
+            results = _run(group)
+            name = f"{Path(path).stem}.{test.__name__}"
+            failure = results.get(name, f"it did not run:\n{results['']}")
+            assert failure is None, failure
 
         outside.__name__, outside.__doc__ = test.__name__, test.__doc__
         return outside
@@ -104,24 +116,36 @@ def on_gpu(**environment: str):
     return decorate
 
 
-def _run(test: str, environment: dict[str, str]) -> None:
+@functools.cache
+def _run(environment: frozenset[tuple[str, str]]) -> dict[str, str | None]:
+    """By file and name of a test why it failed, None if it passed; by "" the output."""
     gpu = {
-        CHILD: "1",
+        CHILD: json.dumps(dict(environment)),
         "CUDA_VISIBLE_DEVICES": "0",
         "LD_LIBRARY_PATH": str(build()),
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test)
-    done = subprocess.run(
-        command,
-        env=os.environ | gpu | environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    assert "1 passed" in done.stdout, done.stdout
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        options = ("-q", "-p", "no:cacheprovider", f"--junit-xml={report}")
+        done = subprocess.run(
+            (sys.executable, "-m", "pytest", *options, *_GROUPS[environment]),
+            env=os.environ | gpu | dict(environment),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        output = (done.stdout + done.stderr)[-6000:]
+        found = {"": output}
+        if report.exists():
+            found |= {
+                f"{case.get('classname').split('.')[-1]}.{case.get('name')}": (
+                    "\n".join(bad.text or "" for bad in case) or None
+                )
+                for case in ElementTree.parse(report).iter("testcase")
+            }
+    return found
 
 
 if __name__ == "__main__":
