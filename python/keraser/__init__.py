@@ -10,6 +10,7 @@
     keraser.top()                    # the biggest owners of the process
     with keraser.scope(): ...        # what is built inside is cleared at its end
     for trial in keraser.trials(values): ...   # a loop that stays flat, and says so
+    with keraser.TrialExecutor() as executor: ...   # each call in a clean process
     keraser.trim()                   # free memory of native pools goes to the system
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
     keraser.doctor()                 # what works here and what does not, and why
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from keraser.holders import Holder, Holders, why
     from keraser.husk import ClearedModel
     from keraser.inventory import Census, ModelRow, OrphanRow, census
+    from keraser.isolating import isolated
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
@@ -87,6 +89,7 @@ _HOMES = {
     "TrialExecutor": "executor",
     "GrowthReport": "growth",
     "Outcome": "growth",
+    "isolated": "isolating",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",
@@ -178,6 +181,7 @@ __all__ = [
     "clear",
     "doctor",
     "guard",
+    "isolated",
     "park",
     "rebuild",
     "reset",

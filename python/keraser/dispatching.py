@@ -15,12 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from keraser import payload, remote_errors
-from keraser.errors import MemoryLimitExceeded, TrialCrashed, TrialError, UnsupportedError
+from keraser.errors import (
+    MemoryLimitExceeded,
+    TrialCrashed,
+    TrialError,
+    UnsupportedError,
+)
 from keraser.figures import ExecutorStats, Figures, WorkerRow
 from keraser.link import Link
 from keraser.place import Place
 from keraser.progress_bar import ProgressBar
 from keraser.receipt import format_bytes
+from keraser.server_process import Origin
 from keraser.trial_errors import error_of_end
 from keraser.trial_item import TrialFuture, TrialItem
 
@@ -29,20 +35,16 @@ _PROGRESS = 0.5
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What an executor was asked for: bytes and ns, 0 for no limit."""
+class Limits:
+    """What a trial may take, in bytes and ns, 0 for no limit; and whether its process
+    may have run another before it, and may run another after it."""
 
-    workers: int
-    memory: int
-    wall: int
-    cpu: int
-    gpu: int
-    reuse: bool
-    recycle: int
-    preload: tuple[str, ...]
-    spares: int
-    forward: bool
-    progress: bool
+    memory: int = 0
+    wall: int = 0
+    cpu: int = 0
+    gpu: int = 0
+    reuse: bool = False
+    recycle: int = 0
 
     def submit_values(self) -> tuple[int, ...]:
         return (
@@ -53,6 +55,23 @@ class Settings:
             int(self.reuse),
             self.recycle,
         )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the trials of a dispatcher run.
+
+    Attributes:
+        linger: seconds without a trial after which the server ends; the next trial
+            starts another. 0: it stays.
+    """
+
+    preload: tuple[str, ...]
+    workers: int = 1
+    spares: int = 1
+    forward: bool = True
+    progress: bool = False
+    linger: float = 0.0
 
 
 class Dispatcher:
@@ -68,9 +87,11 @@ class Dispatcher:
         self._links: list[Link] = []
         self._closed = False
         self._pid = os.getpid()
+        self._origin = Origin.here(settings.preload)
         self._numbers = 0
         self._began = time.monotonic()
         self._first: float | None = None
+        self._last = time.monotonic()
         self._done = self._failed = self._peak = self._servers = 0
         self._bar = ProgressBar(settings.progress, None)
         self._drawn = 0.0
@@ -79,7 +100,7 @@ class Dispatcher:
 
     # ---- for the executor
 
-    def submit(self, job: tuple[Any, ...]) -> TrialFuture:
+    def submit(self, job: tuple[Any, ...], limits: Limits) -> TrialFuture:
         if os.getpid() != self._pid:
             raise RuntimeError(
                 "this executor belongs to the process that made it, and this is a fork "
@@ -90,7 +111,8 @@ class Dispatcher:
                 raise RuntimeError("the executor has been shut down; make another one")
             self._numbers += 1
             several = self.settings.workers > 1
-            item = TrialItem(self._numbers, job, several, self.settings.forward)
+            values = limits.submit_values()
+            item = TrialItem(self._numbers, job, values, several, self.settings.forward)
             item.future._stop = lambda grace: self._stop(item, grace)
             self._pending.append(item)
         self._pump()
@@ -128,7 +150,7 @@ class Dispatcher:
     # ---- starting trials
 
     def _start_link(self) -> None:
-        self._link = Link(self, self.settings.preload, self.settings.spares)
+        self._link = Link(self, self._origin, self.settings.spares)
         self._links.append(self._link)
         self._servers += 1
 
@@ -137,9 +159,8 @@ class Dispatcher:
         with self._lock:
             while self._pending and len(self._running) < self.settings.workers:
                 item = self._pending.popleft()
-                if not item.dispatched and not item.future.set_running_or_notify_cancel():
+                if not item.begin():
                     continue
-                item.dispatched = True
                 if self._link is None:
                     self._start_link()
                 self._first = self._first or time.monotonic()
@@ -157,7 +178,7 @@ class Dispatcher:
                 self._finish(item, None, error=error)
                 continue
             try:
-                link.submit(item, item.number, self.settings.submit_values(), descriptor)
+                link.submit(item, descriptor)
             except OSError:
                 self._again(link, item)
             finally:
@@ -198,7 +219,7 @@ class Dispatcher:
     def _own_error(
         self, item: TrialItem, figures: Figures, error: BaseException
     ) -> BaseException:
-        """The error that the trial raised, as whoever waits for the result may see it."""
+        """What the trial raised, as whoever waits for the result may see it."""
         if isinstance(error, payload.PayloadTooLarge):
             return MemoryLimitExceeded(
                 f"{self._name(item)} returned {format_bytes(error.size)}, and may have "
@@ -224,22 +245,18 @@ class Dispatcher:
     def trial_ended(
         self, item: TrialItem, figures: Figures, cause: str, status: int, limit: int
     ) -> None:
-        error = error_of_end(
-            self._name(item), figures, cause, status, limit, item.tail
-        )
+        error = error_of_end(self._name(item), figures, cause, status, limit, item.tail)
         self._settle(item, figures, error=error)
 
-    def trial_refused(
-        self, link: Link, item: TrialItem, reason: str, why: str
-    ) -> None:
+    def trial_refused(self, link: Link, item: TrialItem, reason: str, why: str) -> None:
         if why == "SPENT":
             with self._lock:
                 news = self._link is link
             self._again(link, item)
             if news:
                 warnings.warn(
-                    f"{reason}, so it does not fork any more; another fork server takes "
-                    "its place",
+                    f"{reason}, so it forks no more; another fork server takes its "
+                    "place",
                     RuntimeWarning,
                     stacklevel=2,
                 )
@@ -273,9 +290,18 @@ class Dispatcher:
         if not threading.main_thread().is_alive():
             with self._lock:
                 self._closed = True
-        if link is not self._link and not link.busy:
-            link.close_soon()
+        self._close_if_unused(link)
         self._close_if_done()
+
+    def _close_if_unused(self, link: Link) -> None:
+        """One that another has taken the place of, or that lingered long enough."""
+        linger = self.settings.linger
+        with self._lock:
+            if linger and time.monotonic() - self._last > linger and not self._running:
+                self._link = None
+            unused = link is not self._link and not link.busy
+        if unused:
+            link.close_soon()
 
     def link_told(self, link: Link) -> None:
         if self._bar.watched and link is self._link:
@@ -312,6 +338,7 @@ class Dispatcher:
         item.future.figures = figures
         with self._lock:
             self._running.discard(item)
+            self._last = time.monotonic()
             self._done += 1
             self._failed += error is not None
             self._peak = max(self._peak, figures.peak if figures else 0)
@@ -358,4 +385,3 @@ class Dispatcher:
                 memory_limited_by=link.memory_limited_by if link is not None else "",
                 workers=tuple(rows),
             )
-

@@ -1,15 +1,16 @@
-"""TrialExecutor: each call in a process that has imported everything and run nothing."""
+"""TrialExecutor: each call in a process that has imported all and run nothing."""
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, Literal
 
 from keraser import pickling
-from keraser.dispatching import Dispatcher, Settings
+from keraser.adapters import base
+from keraser.dispatching import Dispatcher, Limits, Settings
 from keraser.figures import ExecutorStats
 from keraser.sizes import read_seconds, read_size
 from keraser.trial_item import TrialFuture
@@ -44,7 +45,8 @@ class TrialExecutor(Executor):
         timeout: seconds that a call may take.
         cpu_time: seconds of processor time that a call may take, on all cores together.
         gpu_memory: what a call may have of GPU memory; needs an NVIDIA driver.
-        preload: modules that the server imports. It must not run operations by that.
+        preload: modules that the server imports, TensorFlow and Keras by default. To
+            import one must run no operation and ask for no device.
         per_trial: False lets a worker take one call after another, without the
             guarantee of a clean process, until it has more than `recycle_above`.
         recycle_above: own memory above which such a worker is replaced.
@@ -55,13 +57,14 @@ class TrialExecutor(Executor):
         progress: a line with trials per second and memory, where rich is installed and
             somebody looks.
 
-    `submit()` returns a `concurrent.futures.Future` with `.figures` and `.stop()`. What is
-    submitted is pickled when a worker is free for it, so a loop over many calls does not
-    copy its data many times ahead.
+    `submit()` returns a `concurrent.futures.Future` with `.figures` and `.stop()`. What
+    is submitted is pickled when a worker is free for it, so a loop over many calls does
+    not copy its data many times ahead.
 
     A call that fails raises its own exception in `result()`, with the text of its
     traceback as the cause. Otherwise a `keraser.TrialError`: `MemoryLimitExceeded`,
-    `TimeLimitExceeded` or `TrialCrashed`, with `.figures` and the last lines in `.output`.
+    `TimeLimitExceeded` or `TrialCrashed`, with `.figures` and the last lines that it
+    printed in `.output`.
 
     Raises:
         TypeError, ValueError: an argument that makes no sense; nothing was started.
@@ -76,7 +79,7 @@ class TrialExecutor(Executor):
         timeout: float | None = None,
         cpu_time: float | None = None,
         gpu_memory: int | str | None = None,
-        preload: Sequence[str] = ("tensorflow", "keras"),
+        preload: Sequence[str] = base.PRELOAD,
         per_trial: bool = True,
         recycle_above: int | str | None = None,
         spares: int | None = None,
@@ -90,15 +93,14 @@ class TrialExecutor(Executor):
         if output not in ("forward", "keep"):
             raise ValueError(f"output={output!r}: 'forward' or 'keep'")
         workers = _read_count(workers, "workers", 1, 64)
-        settings = Settings(
-            workers=workers,
-            memory=read_size(memory, "memory"),
-            wall=read_seconds(timeout, "timeout"),
-            cpu=read_seconds(cpu_time, "cpu_time"),
-            gpu=read_size(gpu_memory, "gpu_memory"),
+        self._limits = replace(
+            read_limits(memory, timeout, cpu_time, gpu_memory),
             reuse=not per_trial,
             recycle=read_size(recycle_above, "recycle_above"),
-            preload=_read_modules(preload),
+        )
+        settings = Settings(
+            preload=read_modules(preload),
+            workers=workers,
             spares=_read_count(workers if spares is None else spares, "spares", 0, 64),
             forward=output == "forward",
             progress=progress,
@@ -119,7 +121,7 @@ class TrialExecutor(Executor):
         """
         if not callable(fn):
             raise TypeError(f"submit() takes a function, not {type(fn).__name__}")
-        return self._dispatcher.submit((fn, args, kwargs))
+        return self._dispatcher.submit((fn, args, kwargs), self._limits)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls, and ends the server when those it has are done.
@@ -131,8 +133,8 @@ class TrialExecutor(Executor):
         self._dispatcher.shutdown(wait, cancel_futures, None)
 
     def stats(self, timeout: float = 10.0) -> ExecutorStats:
-        """What it has done and is doing: trials per second, memory of each worker, peak.
-        Without the workers, if the server is still importing after `timeout` s."""
+        """What it has done and is doing: trials per second, memory of each worker,
+        peak. Without the workers, if the server still imports after `timeout` s."""
         return self._dispatcher.stats(timeout)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -149,12 +151,26 @@ def _read_count(value: Any, what: str, least: int, most: int) -> int:
     return value
 
 
-def _read_modules(preload: Sequence[str]) -> tuple[str, ...]:
+def read_limits(
+    memory: int | str | None,
+    timeout: float | None,
+    cpu_time: float | None,
+    gpu_memory: int | str | None,
+) -> Limits:
+    """As users write them.
+
+    Raises:
+        TypeError, ValueError: one makes no sense.
+    """
+    return Limits(
+        memory=read_size(memory, "memory"),
+        wall=read_seconds(timeout, "timeout"),
+        cpu=read_seconds(cpu_time, "cpu_time"),
+        gpu=read_size(gpu_memory, "gpu_memory"),
+    )
+
+
+def read_modules(preload: Sequence[str]) -> tuple[str, ...]:
     if isinstance(preload, str) or not all(isinstance(name, str) for name in preload):
-        raise TypeError("preload takes names of modules, as ('tensorflow', 'keras')")
+        raise TypeError("preload takes names of modules, as ('numpy', 'my_data')")
     return tuple(preload)
-
-
-def default_workers() -> int:
-    """As many as this process has CPUs."""
-    return len(os.sched_getaffinity(0))

@@ -6,15 +6,14 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from keraser import _core, wire
 from keraser.figures import Figures, WorkerRow
-from keraser.server_process import ServerProcess
+from keraser.server_process import Origin, ServerProcess
 
 if TYPE_CHECKING:
-    from keraser.executor import TrialItem
+    from keraser.trial_item import TrialItem
 
 #: Workers, and the values of a STATS frame.
 Answer = tuple[list[WorkerRow], tuple[int, ...]]
@@ -24,7 +23,7 @@ _LOOK_UP = 200
 
 
 class Listener(Protocol):
-    """What a link tells of; each call comes from the link's own thread, without locks."""
+    """What a link tells of, from its own thread, with no lock held."""
 
     def trial_output(self, item: TrialItem, stream: int, text: bytes) -> None: ...
     def trial_done(
@@ -44,7 +43,7 @@ class Listener(Protocol):
 class Link:
     """Sends from any thread, receives on one of its own."""
 
-    def __init__(self, listener: Listener, preload: Sequence[str], spares: int) -> None:
+    def __init__(self, listener: Listener, origin: Origin, spares: int) -> None:
         self._listener = listener
         self._lock = threading.Lock()
         self._items: dict[int, TrialItem] = {}
@@ -56,7 +55,7 @@ class Link:
         self.answered = 0  # trials
         self.started = time.monotonic()
         self.memory_limited_by = ""  # "" until the server has said
-        self.server = ServerProcess(preload)
+        self.server = ServerProcess(origin)
         try:
             self._socket = self.server.connect()
             _core.send(self._socket, wire.HELLO, 0, (spares,))
@@ -68,14 +67,13 @@ class Link:
         )
         self._thread.start()
 
-    def submit(
-        self, item: TrialItem, number: int, values: tuple[int, ...], payload: int
-    ) -> None:
+    def submit(self, item: TrialItem, payload: int) -> None:
         """Sends a trial.
 
         Raises:
             OSError: the server has gone; the trial is not among its items then.
         """
+        number, values = item.number, item.values
         with self._lock:
             self._items[number] = item
         try:
@@ -157,7 +155,8 @@ class Link:
             self._answered.notify_all()
         if not self._closing:
             status = self.server.exit_status(timeout=1)
-            why = why or f"it ended with status {status}"
+            if status is not None:
+                why = f"it ended with status {status}"
             words = self.server.last_words()
             why += f", after it wrote:\n{words}" if words else ""
         self.server.end()
@@ -224,6 +223,4 @@ class Link:
             self._listener.trial_done(item, figures, bool(rest[0]), descriptor)
         else:
             cause, status, limit = rest
-            self._listener.trial_ended(
-                item, figures, wire.CAUSES[cause], status, limit
-            )
+            self._listener.trial_ended(item, figures, wire.CAUSES[cause], status, limit)

@@ -118,7 +118,7 @@ def unpack(descriptor: int) -> Any:
     stream, buffers = _parse(whole)
     try:
         return pickle.loads(stream, buffers=buffers)
-    except MemoryError:
+    except (MemoryError, KeraserError):
         raise
     except Exception as error:
         raise KeraserError(
@@ -138,7 +138,7 @@ def _map(descriptor: int) -> memoryview:
     if size < HEADER.size:
         raise _refused(f"it has {size} bytes, fewer than a header")
     try:
-        return memoryview(_core.Mapping(descriptor, size))  # type: ignore[arg-type]
+        return memoryview(_core.Mapping(descriptor, size))
     except OSError as error:
         raise MemoryError(f"no room to map a payload of {size} bytes") from error
 

@@ -4,6 +4,8 @@
   the buffer protocol knows.
 - A class that went to another process and comes back is the one that went: cloudpickle
   finds it again, but then gives it the methods that came, whose globals are copies.
+- Functions keep the name of their file, and those of a notebook their source:
+  tracebacks show it, and TensorFlow reads it to make graphs of Python's `if`.
 - What is defined in a module that no other process can import, because it was loaded
   by its path as pytest does it, goes by value like what is defined in `__main__`.
 - Keras objects and tensors: `adapters/`.
@@ -12,6 +14,7 @@
 
 from __future__ import annotations
 
+import linecache
 import math
 import os
 import pickle
@@ -165,6 +168,8 @@ def _pickler() -> Callable[[Pickled, Any], pickle.Pickler]:
                 if not _is_found_elsewhere(thing.__module__):
                     cloudpickle.register_pickle_by_value(sys.modules[thing.__module__])
                 return _settled(thing, super().reducer_override(thing))
+            if kind is types.CodeType:
+                return _reduce_code(thing, self.dispatch_table[kind](thing))
             if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
                 return _reduce_array(thing)
             if self._shipper is not None:
@@ -172,6 +177,24 @@ def _pickler() -> Callable[[Pickled, Any], pickle.Pickler]:
             return NotImplemented
 
     return Pickler
+
+
+def _reduce_code(code: types.CodeType, reduced: Any) -> Any:
+    """cloudpickle leaves the name of the file out."""
+    make, arguments = reduced
+    name = code.co_filename
+    entry = linecache.cache.get(name, ()) if not os.path.exists(name) else ()
+    lines = entry[2] if len(entry) == 4 else None
+    return _make_code, (make, arguments, name, lines)
+
+
+def _make_code(
+    make: Callable[..., types.CodeType], arguments: Any, name: str, lines: Any
+) -> types.CodeType:
+    if lines is not None and name not in linecache.cache:
+        size = sum(map(len, lines))
+        linecache.cache[name] = (size, None, lines, name)  # None: it is no file
+    return make(*arguments).replace(co_filename=name)
 
 
 def _reduce_array(array: Any) -> Any:
@@ -235,6 +258,8 @@ def _is_found_elsewhere(name: str) -> bool:
         find = getattr(finder, "find_spec", None)
         spec = find(name, path) if find is not None else None
         if spec is not None:
+            if spec.origin == "frozen":
+                return True  # of the standard library; it has a file all the same
             return spec.origin is not None and os.path.realpath(
                 spec.origin
             ) == os.path.realpath(str(file))

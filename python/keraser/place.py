@@ -22,9 +22,9 @@ def _adopt(
 
 
 class Place:
-    """Working folder, import path, arguments and environment as they are now. To unpickle
-    one is to go there, and a pickle is read in order: what stands behind it in the same
-    pickle is found as it would be here."""
+    """Working folder, import path, arguments and environment as they are now. To
+    unpickle one is to go there, and a pickle is read in order: what stands behind it in
+    the same pickle is found as it would be here."""
 
     def __reduce__(self) -> tuple[Callable[..., None], tuple[Any, ...]]:
         folder = os.getcwd()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from keraser import _core
 from keraser.forkserver import COMMAND
@@ -15,22 +16,38 @@ from keraser.forkserver import COMMAND
 _LAST_BYTES = 2000
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a server starts from; so does the one that takes its place."""
+
+    preload: tuple[str, ...]
+    folder: str
+    path: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def here(cls, preload: Sequence[str]) -> Origin:
+        """As this process is now."""
+        folder = os.getcwd()
+        path = tuple(entry or folder for entry in sys.path)
+        return cls(tuple(preload), folder, path, tuple(os.environ.items()))
+
+
 class ServerProcess:
-    """A fork server of this process. It serves from the moment it has imported what it is
-    to preload; who connects earlier waits. It ends when the lease is closed, or when
+    """A fork server of this process. It serves from the moment it has imported what it
+    is to preload; who connects earlier waits. It ends when the lease is closed, or when
     this process ends, however that happens."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self, origin: Origin) -> None:
         self._log = os.memfd_create("keraser-server-log", os.MFD_CLOEXEC)
         listener, self._name = _core.listen()
         lease, self._lease = os.pipe()
-        folder = os.getcwd()
         settings = {
             "listener": listener,
             "lease": lease,
             "parent": os.getpid(),
-            "preload": list(preload),
-            "path": [entry or folder for entry in sys.path],
+            "preload": list(origin.preload),
+            "path": list(origin.path),
         }
         try:
             self._process = subprocess.Popen(
@@ -45,6 +62,8 @@ class ServerProcess:
                 stdout=self._log,
                 stderr=self._log,
                 pass_fds=(listener, lease),
+                cwd=origin.folder,
+                env=dict(origin.environment),
                 start_new_session=True,  # Ctrl-C in a terminal is the program's
             )
         except BaseException:

@@ -32,8 +32,8 @@ def error_of_end(
     """The error of a trial whose process ended for one of wire.CAUSES."""
     if cause == "MEMORY":
         return MemoryLimitExceeded(
-            f"{trial} was ended: it had {format_bytes(figures.peak)} of its own, and may "
-            f"have {format_bytes(limit)} (memory=)",
+            f"{trial} was ended: it had {format_bytes(figures.peak)} of its own, and "
+            f"may have {format_bytes(limit)} (memory=)",
             figures=figures,
             output=output,
         )
@@ -70,10 +70,11 @@ def _crash(
             _with_output(said, output), exitcode=status, figures=figures, output=output
         )
     number = _signal_of(status)
+    name = number.name if number else f"signal {status}"
     said = {
         "CLOSED": f"the process of {trial} closed the socket to its server",
         "FORMAT": f"the process of {trial} sent its server what is no answer",
-    }.get(cause, f"the process of {trial} was ended by {number.name if number else status}")
+    }.get(cause, f"the process of {trial} was ended by {name}")
     return TrialCrashed(
         _with_output(said, output), signal=number, figures=figures, output=output
     )

@@ -25,8 +25,8 @@ class TrialFuture(Future[Any]):
     """A `concurrent.futures.Future` that knows of its trial.
 
     Attributes:
-        figures: what the trial took (`keraser.Figures`), once it has ended; None before,
-            and for one that never ran.
+        figures: what the trial took (`keraser.Figures`), once it has ended; None
+            before, and for one that never ran.
     """
 
     def __init__(self) -> None:
@@ -47,9 +47,15 @@ class TrialItem:
     """What an executor keeps of a trial until it is done."""
 
     def __init__(
-        self, number: int, job: tuple[Any, ...], whole_lines: bool, forward: bool
+        self,
+        number: int,
+        job: tuple[Any, ...],
+        values: tuple[int, ...],
+        whole_lines: bool,
+        forward: bool,
     ) -> None:
         self.number = number
+        self.values = values  # of its SUBMIT frame
         self.name = getattr(job[0], "__qualname__", type(job[0]).__name__)
         self.job: tuple[Any, ...] | None = job
         self.future = TrialFuture()
@@ -60,12 +66,20 @@ class TrialItem:
         self.tail = ""
         self._forward = forward
         self._whole_lines = whole_lines
-        # A notebook shows what is printed in this context under the cell that submitted.
+        # What is printed in it a notebook shows under the cell that submitted.
         self._context = contextvars.copy_context()
         self._decoders = {
-            stream: codecs.getincrementaldecoder("utf-8")("replace") for stream in (1, 2)
+            stream: codecs.getincrementaldecoder("utf-8")("replace")
+            for stream in (1, 2)
         }
         self._held = {1: "", 2: ""}
+
+    def begin(self) -> bool:
+        """False for one that was cancelled before it began. Again for one that another
+        server is to run."""
+        if not self.dispatched:
+            self.dispatched = self.future.set_running_or_notify_cancel()
+        return self.dispatched
 
     def take_output(self, stream: int, data: bytes) -> None:
         """Something that the trial has written to stdout (1) or stderr (2)."""

@@ -1,4 +1,4 @@
-"""What a forked worker does: takes a trial, runs it, answers, ends or waits for the next.
+"""What a forked worker does: takes a trial, runs it, answers, waits for the next.
 
 It is a copy of a process that has imported libraries and run nothing. Everything that
 makes one run differ from another and that a fork would copy is made anew here.
@@ -6,6 +6,7 @@ makes one run differ from another and that a fork would copy is made anew here.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
 import os
@@ -57,7 +58,7 @@ def _text_stream(channel: int, number: int) -> io.TextIOWrapper:
 
 
 def _settle(channel: int) -> None:
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    sys.stdin = io.TextIOWrapper(io.FileIO(0, closefd=False), encoding="utf-8")
     sys.stdout = sys.__stdout__ = _text_stream(channel, 1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text_stream(channel, 2)  # type: ignore[misc]
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,10 +82,8 @@ def _run(descriptor: int, most: int) -> tuple[int, int]:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(OSError, ValueError):  # it was closed by the trial
             stream.flush()
-        except (OSError, ValueError):
-            pass  # the trial has closed or replaced it
 
 
 def _rehearse() -> None:

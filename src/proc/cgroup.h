@@ -50,7 +50,8 @@ krs_status krs__cgroup_enter(const krs__cgroup *group, pid_t pid);
 typedef struct {
     uint64_t current;   /* with files it has read and what the kernel keeps for it */
     uint64_t peak;      /* 0 where the kernel does not tell: before 5.19 */
-    uint64_t oom_kills; /* processes that the kernel ended for want of memory */
+    uint64_t oom_kills; /* times that the kernel ended one of its processes for want of
+                           memory; Linux 6.1 counts the first of them twice */
 } krs__cgroup_figures;
 
 krs_status krs__cgroup_read(const krs__cgroup *group, krs__cgroup_figures *figures);

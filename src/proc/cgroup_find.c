@@ -103,8 +103,9 @@ static bool take_mount(search *s, const char *at, const char *end) {
         if (at == end)
             return false;
     }
-    if (!is(take_word(&at, end), "cgroup2"))
-        return true;
+    const word type = take_word(&at, end);
+    if (!is(type, "cgroup2"))
+        return type.length > 0;
     if (!unescape(root_word, root, sizeof root) ||
         !unescape(mount_word, mount, sizeof mount))
         return false;

@@ -5,11 +5,20 @@
 #include "proc/process.h"
 #include "server/watch.h"
 
+static uint64_t read_clock(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
 static uint64_t now(void *context) {
     (void)context;
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t spent(void *context) {
+    (void)context;
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static krs_status process(void *context, pid_t pid, krs_process *p) {
@@ -39,6 +48,7 @@ static krs_status group(void *context, const krs__cgroup *g, krs__cgroup_figures
 krs__readers krs__readers_of_system(krs__nvml *nvml) {
     return (krs__readers){.context = nvml,
                           .now = now,
+                          .spent = spent,
                           .process = process,
                           .footprint = footprint,
                           .cpu = cpu,

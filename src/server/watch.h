@@ -40,7 +40,9 @@ typedef enum {
 /* How a trial is looked at. The first argument of each is `context`. */
 typedef struct {
     void *context;
-    uint64_t (*now)(void *context); /* CLOCK_MONOTONIC in ns */
+    uint64_t (*now)(void *context);   /* CLOCK_MONOTONIC in ns */
+    uint64_t (*spent)(void *context); /* processor time of this thread: a close look
+                                         costs no more for being kept waiting */
     krs_status (*process)(void *context, pid_t pid, krs_process *process);
     krs_status (*footprint)(void *context, pid_t pid, krs__footprint *footprint);
     krs_status (*cpu)(void *context, pid_t pid, uint64_t *ns);
@@ -67,6 +69,8 @@ typedef struct {
     uint64_t start, cpu_before;
     uint64_t inherited; /* anonymous memory that can be the server's at most */
     uint64_t common; /* of what may be its own, what was not at the last close look */
+    uint64_t exact;  /* what was its own then */
+    double rate;     /* at which that had grown since the one before, bytes a ns */
     uint64_t threads;
     krs__dear close;
     uint64_t gpu_due;

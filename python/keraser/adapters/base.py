@@ -17,6 +17,10 @@ from keraser.names import Name, Vocabulary
 KINDS = ("weights", "optimizer", "metrics", "objects", "functions")
 
 
+#: What a fork server imports unless told otherwise.
+PRELOAD = ("tensorflow", "keras")
+
+
 @dataclass
 class Plan:
     """What clearing one model would touch. Holds the objects; `drop()` lets go.

@@ -7,7 +7,7 @@ and of its optimizers' as arrays, which share the tensors' memory until they are
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,6 +76,7 @@ class Marks:
     """What a layer is beside its configuration."""
 
     name: str
+    policy: str
     trainable: bool
     built: bool
     shapes: Any
@@ -102,7 +103,7 @@ def fill(layer: Any) -> Crate:
     return Crate(
         title_of(layer),
         recipe(layer),
-        _settings(),
+        _settings_of(layer),
         how_built(layer) if layer.built else None,
         [_marks_of(part, places) for part in layer._flatten_layers()],
         read(variables),
@@ -181,6 +182,14 @@ def _settings() -> dict[str, Any]:
     }
 
 
+def _settings_of(layer: Any) -> dict[str, Any]:
+    """Those of the process, which may have had another policy when a model was made."""
+    from keras import Model
+
+    own = {"dtype_policy": layer.dtype_policy} if isinstance(layer, Model) else {}
+    return {**_settings(), **own}
+
+
 @contextlib.contextmanager
 def _set(settings: dict[str, Any]) -> Iterator[None]:
     """The other process' settings for a while: what has no configuration is made by
@@ -203,6 +212,7 @@ def _marks_of(layer: Any, places: dict[int, int]) -> Marks:
     model = isinstance(layer, Model)
     return Marks(
         layer.name,
+        layer.dtype_policy.name,
         bool(layer._trainable),
         bool(layer.built),
         attribute(layer, "_build_shapes_dict"),
@@ -245,11 +255,31 @@ def _learn(layer: Any, learnt: Any) -> None:
         layer.finalize_state()
 
 
+def metric_recipe(metric: Any) -> Recipe:
+    return Recipe(type(metric), metric.get_config(), None, customs_of([metric]))
+
+
+def _map(metrics: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Those of a kind changed, in what compile() takes. They begin anew, as the losses'
+    and those made from a name do: Keras does not reset one in the first epoch."""
+    if isinstance(metrics, kind):
+        return change(metrics)
+    if isinstance(metrics, dict):
+        return {name: _map(metric, kind, change) for name, metric in metrics.items()}
+    if isinstance(metrics, (list, tuple)):
+        return [_map(metric, kind, change) for metric in metrics]
+    return metrics
+
+
 def _compiled(model: Any, places: dict[int, int]) -> Compiled:
+    from keras import Metric
+
     arguments = given_to_compile(model)
     if arguments is None:
         return _compiled_by_itself(model, places)
     arguments.pop("optimizer")
+    for name in ("metrics", "weighted_metrics"):
+        arguments[name] = _map(arguments.get(name), Metric, metric_recipe)
     optimizer = attribute(model, "optimizer")
     arguments["auto_scale_loss"] = False  # it has been wrapped if it is to be
     found = Compiled(arguments, history=attribute(model, "history"))
@@ -336,6 +366,11 @@ def advice(title: str, error: Exception) -> str:
 
 
 def _mark(layer: Any, marks: Marks) -> None:
+    if layer.dtype_policy.name != marks.policy:
+        raise UnsupportedError(
+            f"layer {layer.name!r} computes by {layer.dtype_policy.name!r}, and did by "
+            f"{marks.policy!r}"
+        )
     if layer.name != marks.name:  # made without a name
         layer.name = marks.name
     layer._trainable = marks.trainable
@@ -353,7 +388,10 @@ def _compile(model: Any, variables: list[Any], compiled: Compiled) -> None:
     else:
         own = compiled.optimizers.get("optimizer")
         made = None if own is None or own.recipe is None else own.recipe.make()
-        model.compile(optimizer=made, **compiled.arguments)
+        arguments = dict(compiled.arguments)
+        for name in ("metrics", "weighted_metrics"):
+            arguments[name] = _map(arguments[name], Recipe, Recipe.make)
+        model.compile(optimizer=made, **arguments)
     for name, training in compiled.optimizers.items():
         build_optimizer(getattr(model, name), variables, training)
     if compiled.history is not None:

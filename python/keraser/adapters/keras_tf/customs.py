@@ -55,30 +55,52 @@ def is_of_keras(kind: Any) -> bool:
     return str(kind.__module__).split(".")[0] == "keras"
 
 
-def with_functions(config: dict[str, Any], layer: Any) -> dict[str, Any]:
+def with_functions(
+    config: dict[str, Any], layer: Any, customs: dict[str, Any]
+) -> dict[str, Any]:
     """The configuration with functions themselves in place of what is written of them,
-    in that of layers within, too: a lambda has no name."""
+    in that of layers within, too: a lambda has no name. `Lambda` takes only what is
+    written: there it is a name, which `customs` gets."""
     layers: dict[str, Any] = {}
     for part in layer._flatten_layers(include_self=False):
         layers[part.name] = None if part.name in layers else part
-    return _with_functions(config, layer, layers)
+    filled: dict[str, Any] = _with_functions(config, layer, layers, customs)
+    return filled
 
 
-def _with_functions(config: Any, owner: Any, layers: dict[str, Any]) -> Any:
+def _with_functions(
+    config: Any, owner: Any, layers: dict[str, Any], customs: dict[str, Any]
+) -> Any:
     """`owner` has the values of the configuration as attributes."""
     if isinstance(config, list):
-        return [_with_functions(one, None, layers) for one in config]
+        return [_with_functions(one, None, layers, customs) for one in config]
     if type(config) is not dict:
         return config
     filled = {}
     for key, value in config.items():
         if _stands_for_function(value, owner, key):
-            filled[key] = getattr(owner, key)
+            filled[key] = _function(owner, key, customs)
         else:
             named = value.get("name") if isinstance(value, dict) else None
             part = layers.get(named) if isinstance(named, str) else None
-            filled[key] = _with_functions(value, part, layers)
+            filled[key] = _with_functions(value, part, layers, customs)
     return filled
+
+
+def _function(owner: Any, key: str, customs: dict[str, Any]) -> Any:
+    from keras.layers import Lambda
+
+    function = getattr(owner, key)
+    if not isinstance(owner, Lambda):
+        return function
+    name = f"{owner.name}.{key}"
+    customs[name] = function
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function",
+    }
 
 
 def _stands_for_function(value: Any, owner: Any, key: str) -> bool:

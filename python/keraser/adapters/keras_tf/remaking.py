@@ -64,15 +64,16 @@ def recipe(layer: Any) -> Recipe:
         if arguments is None:
             raise TypeError("its class takes arguments and has no get_config()")
         return Recipe(kind, None, arguments, {})
+    customs = customs_of(layer._flatten_layers())
     try:
-        config = with_functions(_unbuilt(layer.get_config()), layer)
+        config = with_functions(_unbuilt(layer.get_config()), layer, customs)
         if isinstance(layer, Bidirectional):
             config = _without_twin(config)
     except Exception:
         if arguments is None:
             raise
         return Recipe(kind, None, arguments, {})
-    return Recipe(kind, config, arguments, customs_of(layer._flatten_layers()))
+    return Recipe(kind, config, arguments, customs)
 
 
 def make(layer: Any) -> Any:

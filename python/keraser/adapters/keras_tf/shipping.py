@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 from keraser.adapters.keras_tf import crates
-from keraser.adapters.keras_tf.customs import customs_of
 from keraser.adapters.keras_tf.remaking import Recipe
 from keraser.errors import UnsupportedError
 
@@ -113,9 +112,8 @@ class Shipper:
         """From here on, the parts of the layer are found in it."""
         layer = sealed.layer
         self._open.pop(id(layer), None)
-        parts: list[tuple[Any, int | str]] = [
-            (part, number) for number, part in enumerate(layer._flatten_layers())
-        ][1:]
+        parts: list[tuple[Any, int | str]] = []
+        parts += [(part, i) for i, part in enumerate(layer._flatten_layers())][1:]
         optimizer = getattr(layer, "optimizer", None)
         if optimizer is not None:
             parts.append((optimizer, "optimizer"))
@@ -167,8 +165,7 @@ def _make_optimizer(training: crates.Training, variables: list[Any]) -> Any:
 
 
 def _reduce_metric(metric: Any) -> Any:
-    recipe = Recipe(type(metric), metric.get_config(), None, customs_of([metric]))
-    return _make_metric, (recipe, crates.read(metric.variables))
+    return _make_metric, (crates.metric_recipe(metric), crates.read(metric.variables))
 
 
 def _make_metric(recipe: Recipe, values: crates.Values) -> Any:
