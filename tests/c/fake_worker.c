@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -82,6 +83,8 @@ static void list(const worker *w) {
     }
     closedir(folder);
     words[1] -= (uint64_t)w->channel; /* leaves 0 + 1 + 2 */
+    for (int fd = 0; fd <= 2; fd++)   /* are for programs that it starts as well */
+        words[0] += 100 * (fcntl(fd, F_GETFD) != 0);
     answer(w, words, 2, false);
 }
 
