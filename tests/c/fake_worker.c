@@ -84,7 +84,7 @@ static void list(const worker *w) {
     closedir(folder);
     words[1] -= (uint64_t)w->channel; /* leaves 0 + 1 + 2 */
     for (int fd = 0; fd <= 2; fd++)   /* are for programs that it starts as well */
-        words[0] += 100 * (fcntl(fd, F_GETFD) != 0);
+        words[0] += fcntl(fd, F_GETFD) == 0 ? 0 : 100;
     answer(w, words, 2, false);
 }
 
@@ -167,7 +167,7 @@ static void await(uint64_t signal) {
 }
 
 _Noreturn static void flood(void) {
-    static const char text[4096];
+    static const char text[1 << 16]; /* as a pipe holds */
     signal(SIGPIPE, SIG_DFL);
     while (write(STDOUT_FILENO, text, sizeof text) > 0)
         ;

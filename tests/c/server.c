@@ -184,6 +184,8 @@ what_it_wrote_arrives_complete_in_order_and_before_the_answer(void **state) {
                 {FAKE_WRITE, 1, 5 * FAKE_MIB}, {FAKE_ANSWER, 2, 0});
     FAKE_SUBMIT(c, 3, FAKE_PLAIN, {FAKE_WRITE, 1, 3 * FAKE_MIB + 1},
                 {FAKE_FRAMES, 2, FAKE_MIB + 1}, {FAKE_EXIT, 1, 0});
+    for (uint64_t trial = 4; trial < 20; trial++)
+        FAKE_SUBMIT(c, trial, FAKE_PLAIN, {FAKE_WRITE, 1, 60000}, {FAKE_EXIT, 0, 0});
     const fake_outcome *o = fake_expect_done(c, 1, 1);
     assert_int_equal(o->bytes[1], 60000);
     assert_int_equal(o->bytes[2], 50000);
@@ -193,6 +195,10 @@ what_it_wrote_arrives_complete_in_order_and_before_the_answer(void **state) {
     o = fake_expect_ended(c, 3, KRS_CAUSE_EXITED, 1, 0);
     assert_int_equal(o->bytes[1], 3 * FAKE_MIB + 1);
     assert_int_equal(o->bytes[2], FAKE_MIB + 1);
+    for (uint64_t trial = 4; trial < 20; trial++) {
+        o = fake_expect_ended(c, trial, KRS_CAUSE_EXITED, 0, 0);
+        assert_int_equal(o->bytes[1], 60000);
+    }
     fake_assert_answered_once(c);
     fake_client_free(c);
 }
@@ -201,10 +207,12 @@ what_it_wrote_arrives_complete_in_order_and_before_the_answer(void **state) {
 static void what_others_write_on_and_on_delays_no_answer(void **state) {
     fake_server *s = *state;
     fake_client *c = fake_client_new(s, 0);
-    FAKE_SUBMIT(c, 1, FAKE_PLAIN, {FAKE_STARTS, FAKE_FLOODS, 0}, {FAKE_WAIT, 0, 0},
-                {FAKE_ANSWER, 1, 0});
-    FAKE_SUBMIT(c, 2, FAKE_PLAIN, {FAKE_STARTS, FAKE_FLOODS, 0}, {FAKE_WAIT, 0, 0},
-                {FAKE_EXIT, 2, 0});
+    FAKE_SUBMIT(c, 1, FAKE_PLAIN, {FAKE_STARTS, FAKE_FLOODS, 0},
+                {FAKE_STARTS, FAKE_FLOODS, 0}, {FAKE_STARTS, FAKE_FLOODS, 0},
+                {FAKE_WAIT, 0, 0}, {FAKE_ANSWER, 1, 0});
+    FAKE_SUBMIT(c, 2, FAKE_PLAIN, {FAKE_STARTS, FAKE_FLOODS, 0},
+                {FAKE_STARTS, FAKE_FLOODS, 0}, {FAKE_STARTS, FAKE_FLOODS, 0},
+                {FAKE_WAIT, 0, 0}, {FAKE_EXIT, 2, 0});
     FAKE_SUBMIT(c, 3, FAKE_PLAIN, {FAKE_ANSWER, 3, 0});
     fake_answer(c, 3);
     while (c->trials[1].bytes[1] < FAKE_MIB || c->trials[2].bytes[1] < FAKE_MIB)

@@ -71,7 +71,7 @@ static void nothing_is_lost_of_trials_that_end_while_their_client_waits(void **s
     s->board->gates[0] = 1;
     fake_until(s->board->reached == 2 * ENDING + FLOODS);
     run_some(c, 40, 10);
-    for (int i = 0; i < 80; i++) /* until those that ended fill it again */
+    for (int i = 0; i < 125; i++) /* until those that ended fill it again */
         fake_take(idle);
     assert_sleeps(s);
     for (uint64_t trial = 1; trial <= ENDING; trial++) {

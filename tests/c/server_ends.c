@@ -323,6 +323,7 @@ static void a_server_without_streams_gives_its_workers_some(void **state) {
     *state = s;
     fake_client *c = fake_client_new(s, 0);
     assert_has_its_own_alone(c, 1);
+    assert_int_equal(fake_files(s->pid, "/dev/null"), 4); /* and the reserve */
     FAKE_SUBMIT(c, 2, FAKE_PLAIN, {FAKE_WRITE, 1, 1000}, {FAKE_WRITE, 2, 2000},
                 {FAKE_ANSWER, 2, 0});
     const fake_outcome *o = fake_expect_done(c, 2, 2);
