@@ -20,7 +20,7 @@ static void run_some(fake_client *c, uint64_t first, uint64_t count) {
 /* Nothing is left to do that it would try again and again. */
 static void assert_sleeps(const fake_server *s) {
     const uint64_t busy = fake_busy(s->pid);
-    fake_rest(200);
+    fake_rest(300);
     assert_true(fake_busy(s->pid) - busy < 50000000);
 }
 
@@ -71,7 +71,7 @@ static void nothing_is_lost_of_trials_that_end_while_their_client_waits(void **s
     s->board->gates[0] = 1;
     fake_until(s->board->reached == 2 * ENDING + FLOODS);
     run_some(c, 40, 10);
-    for (int i = 0; i < 125; i++) /* until those that ended fill it again */
+    for (int i = 0; i < 90; i++) /* until those that ended fill it again */
         fake_take(idle);
     assert_sleeps(s);
     for (uint64_t trial = 1; trial <= ENDING; trial++) {
