@@ -13,6 +13,7 @@ values at once · `renewing` what they were before it ·
 `remaking` things made a second time, `customs` the user's own among them ·
 `births` who is being made · `gauges` what grows where something leaks ·
 `second_model` a model from another's configuration ·
+`shipping` what goes to another process, `crates` how a model does ·
 `health` what doctor() says, `pitfalls` what it warns of.
 """
 
