@@ -1,6 +1,7 @@
 """Verdicts on growth: how often they are wrong on series of which the truth is known,
 and what must hold exactly. bench/trend.py prints the rates of many more."""
 
+import gc
 import math
 import tracemalloc
 from collections import Counter
@@ -168,3 +169,12 @@ def test_judging_after_each_trial_keeps_next_to_nothing():
     finally:
         tracemalloc.stop()
     assert kept <= 64 << 10, kept
+
+
+def test_judging_more_trials_keeps_no_more_objects():
+    counts = []
+    for n in (20, 400):
+        judge([float(number) for number in range(n)], TOLERANCE)
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+    assert counts[1] <= counts[0]
