@@ -21,7 +21,7 @@ SOURCES = [
 
 
 def kernel():
-    """A kernel of x86-64 with what it needs built in, as those of distributions have."""
+    """A kernel of x86-64 with all it needs built in, as distributions have them."""
     named = os.environ.get("KERASER_VMLINUZ")
     found = [Path(named)] if named else sorted(Path("/boot").glob("vmlinuz-*"))
     readable = [path for path in found if os.access(path, os.R_OK)]
@@ -49,18 +49,19 @@ def test_the_kernel_keeps_limits_and_places_are_found_or_refused(tmp_path, capfd
             "needs qemu-system-x86_64, gcc and a readable kernel (KERASER_VMLINUZ)"
         )
     init, initramfs = tmp_path / "init", tmp_path / "initramfs"
+    build = "-O2 -static -std=c11 -Iinclude -Isrc -o".split()
     subprocess.run(
-        [compiler, "-O2", "-static", "-std=c11", "-Iinclude", "-Isrc"]
-        + ["-o", init, *SOURCES],
+        [compiler, *build, init, *SOURCES],
         cwd=ROOT,
         check=True,
         capture_output=True,  # the linker warns of dlopen() in what is static
     )
     initramfs.write_bytes(archive("init", init.read_bytes()))
+    machine = "-accel tcg -m 768 -nographic -no-reboot".split()
+    boot = ["-kernel", kernel(), "-initrd", initramfs]
+    boot += ["-append", "console=ttyS0 loglevel=1 panic=-1"]
     done = subprocess.run(
-        [qemu, "-accel", "tcg", "-m", "768", "-nographic"]
-        + ["-no-reboot", "-kernel", kernel(), "-initrd", initramfs]
-        + ["-append", "console=ttyS0 loglevel=1 panic=-1"],
+        [qemu, *machine, *boot],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
