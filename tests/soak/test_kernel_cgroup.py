@@ -49,7 +49,7 @@ def test_the_kernel_keeps_limits_and_places_are_found_or_refused(tmp_path, capfd
             "needs qemu-system-x86_64, gcc and a readable kernel (KERASER_VMLINUZ)"
         )
     init, initramfs = tmp_path / "init", tmp_path / "initramfs"
-    build = "-O2 -static -std=c11 -Iinclude -Isrc -o".split()
+    build = ["-O2", "-static", "-std=c11", "-Iinclude", "-Isrc", "-o"]
     subprocess.run(
         [compiler, *build, init, *SOURCES],
         cwd=ROOT,
@@ -57,7 +57,7 @@ def test_the_kernel_keeps_limits_and_places_are_found_or_refused(tmp_path, capfd
         capture_output=True,  # the linker warns of dlopen() in what is static
     )
     initramfs.write_bytes(archive("init", init.read_bytes()))
-    machine = "-accel tcg -m 768 -nographic -no-reboot".split()
+    machine = ["-accel", "tcg", "-m", "768", "-nographic", "-no-reboot"]
     boot = ["-kernel", kernel(), "-initrd", initramfs]
     boot += ["-append", "console=ttyS0 loglevel=1 panic=-1"]
     done = subprocess.run(
