@@ -18,10 +18,14 @@
 
 enum { HUGE_BYTES = 2 << 20, PAGES = HUGE_BYTES / 4096, LINE_BYTES = 8192 };
 
+/* More than this in one piece is address space set aside, such as the 14 TiB of
+ * AddressSanitizer's shadow: to look at each 2 MiB of that took 40 s. */
+static const uintptr_t MOST_BYTES = (uintptr_t)64 << 30;
+
 /* Memory of malloc and of the interpreter: neither a file's nor shared. */
 static bool is_anonymous(const krs_mapping *m) {
     static const char heap[] = "[heap]";
-    return m->writable && m->is_private &&
+    return m->writable && m->is_private && m->end - m->begin <= MOST_BYTES &&
            (m->path_length == 0 || (m->path_length == sizeof heap - 1 &&
                                     memcmp(m->path, heap, m->path_length) == 0));
 }

@@ -205,6 +205,7 @@ krs_status krs_server_run(const krs_server_options *options,
     krs_status status = start(s);
     const bool started = status == KRS_OK;
     while (status == KRS_OK && !s->ending && !child) {
+        krs__client_close_lost(s); /* whom the last turn could not answer */
         status = wait(s, more);
         if (status != KRS_OK)
             break;

@@ -20,8 +20,8 @@ enum { HUGE_BYTES = 2 << 20, PAGE = 4096, PAGES = HUGE_BYTES / PAGE, REGIONS = 3
  */
 static struct {
     bool unknown;
-    const unsigned char *first, *end; /* of the memory under test */
-    size_t calls[REGIONS];            /* for each of its huge pages */
+    unsigned char *first, *end; /* of the memory under test */
+    size_t calls[REGIONS];      /* for each of its huge pages */
     size_t others;
 } asked;
 
@@ -166,6 +166,24 @@ static void shared_memory_files_and_what_cannot_be_written_are_left_alone(void *
     close(file);
 }
 
+static void address_space_set_aside_is_not_gone_through(void **state) {
+    (void)state;
+    need_support(__func__);
+    const size_t length = (size_t)1 << 40;
+    unsigned char *aside = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (aside == MAP_FAILED)
+        skip();
+    asked.first = (unsigned char *)(((uintptr_t)aside + HUGE_BYTES - 1) &
+                                    ~(uintptr_t)(HUGE_BYTES - 1));
+    asked.end = asked.first + REGIONS * (size_t)HUGE_BYTES;
+    memset(asked.calls, 0, sizeof asked.calls);
+    touch(asked.first, PAGES, 3);
+    collapse();
+    assert_int_equal(asked.calls[0], 0);
+    munmap(aside, length);
+}
+
 static void a_kernel_that_cannot_is_said_to_and_asked_no_more(void **state) {
     (void)state;
     uint64_t joined = 42;
@@ -183,6 +201,7 @@ int main(void) {
         cmocka_unit_test(touched_memory_is_joined_and_keeps_what_it_holds),
         cmocka_unit_test(what_is_mostly_untouched_is_left_alone),
         cmocka_unit_test(shared_memory_files_and_what_cannot_be_written_are_left_alone),
+        cmocka_unit_test(address_space_set_aside_is_not_gone_through),
         cmocka_unit_test(a_kernel_that_cannot_is_said_to_and_asked_no_more),
     };
     return cmocka_run_group_tests_name("collapse", tests, NULL, NULL);

@@ -95,6 +95,8 @@ _Noreturn static void serve(const krs_server_options *options, fake_board *board
     const krs_server_hooks hooks = {
         .context = board, .fork = fork_for_server, .hazard = hazard};
     const krs_status status = krs_server_run(options, &hooks, &channel);
+    if (status != KRS_OK)
+        board->error = channel == -2 ? errno : -1; /* and nothing was written */
     if (status == KRS_OK && channel >= 0)
         fake_worker_run(channel, board, memory);
     _exit(status == KRS_OK && channel != -1 ? 96 : (int)status);
@@ -110,7 +112,7 @@ static fake_board *new_board(void) {
 }
 
 fake_server *fake_server_start(const char *broken, size_t inherited,
-                               void (*prepare)(void)) {
+                               void (*prepare)(fake_board *)) {
     fake_server *server = calloc(1, sizeof *server);
     const struct rlimit no_core = {0, 0};
     int listener, lease[2];
@@ -127,7 +129,7 @@ fake_server *fake_server_start(const char *broken, size_t inherited,
     if (server->pid == 0) {
         close(lease[1]);
         if (prepare != NULL)
-            prepare();
+            prepare(server->board);
         options.parent = getppid();
         serve(&options, server->board, inherited);
     }
@@ -187,10 +189,15 @@ int fake_teardown(void **state) {
     return 0;
 }
 
+void fake_rest(int ms) {
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L},
+              NULL);
+}
+
 void fake_pause(int waited, const char *condition) {
     if (waited > PATIENCE_MS)
         fail_msg("waited too long until %s", condition);
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    fake_rest(1);
 }
 
 static size_t count_descriptors(pid_t pid, const char *name) {

@@ -53,9 +53,9 @@ int fake_teardown(void **state);
 #define FAKE_STARTED(test) cmocka_unit_test_teardown(test, fake_teardown)
 
 /* Setup in parts. `inherited` bytes of memory are made in the server before it serves;
- * `prepare`, if not NULL, runs there as well. */
+ * `prepare`, if not NULL, runs there before. */
 fake_server *fake_server_start(const char *broken, size_t inherited,
-                               void (*prepare)(void));
+                               void (*prepare)(fake_board *));
 /* Its exit status: 0 where krs_server_run() returned as it should, else the krs_status,
  * 200 + signal where one ended it. */
 int fake_server_wait(fake_server *server);
@@ -75,6 +75,7 @@ int fake_is_gone(pid_t pid);       /* and taken in by its parent */
 #define fake_until(condition)                                                          \
     for (int fake_waited = 0; !(condition); fake_waited++)                             \
     fake_pause(fake_waited, #condition)
+void fake_rest(int ms);
 void fake_pause(int waited, const char *condition);
 
 /* A connection that has not said anything. */

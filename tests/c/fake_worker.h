@@ -64,8 +64,9 @@ typedef struct {
     atomic_int second_thread;   /* hazard() starts one */
     atomic_int dead_on_arrival; /* workers end before they read anything */
     atomic_int forks;
-    /* Which calls of the server fail; see server_failures.c. */
-    atomic_int failing, failures;
+    atomic_int error; /* errno, where the server could not begin or go on */
+    /* Calls of the server that fail: see server_failures.c. */
+    atomic_int failing, failing_once, sparing, failures;
 } fake_board;
 
 /* Written to stream 1 or 2 at position `at` by every script. */
