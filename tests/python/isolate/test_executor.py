@@ -338,3 +338,28 @@ def test_isolated_functions_run_elsewhere():
     assert Study().run(4) == 12
     with pytest.raises(TypeError, match="limits by name"):
         keraser.isolated("4GiB")
+
+
+def test_progress_is_a_line_with_trials_and_memory(monkeypatch, capsys):
+    rich_console = pytest.importorskip("rich.console")
+    monkeypatch.setattr("keraser.progress_bar._is_watched", lambda: True)
+    made = rich_console.Console
+
+    def console(**settings):
+        return made(**settings, width=160, force_terminal=True)
+
+    monkeypatch.setattr(rich_console, "Console", console)
+
+    def work():
+        block = b"x" * (64 * MIB)
+        time.sleep(1.5)
+        return len(block)
+
+    with keraser.TrialExecutor(preload=(), progress=True) as executor:
+        executor.submit(len, "").result()
+        executor.submit(work).result()
+    shown = capsys.readouterr().err
+    assert "1 done" in shown
+    assert "2 done" in shown
+    assert "trials/s" in shown
+    assert "1 running: 6" in shown  # 64 MiB and what Python needs
