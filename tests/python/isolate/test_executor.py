@@ -8,6 +8,7 @@ import time
 
 import keraser
 import pytest
+from processes import wait_for
 
 MIB = 1 << 20
 
@@ -300,10 +301,7 @@ def test_a_forgotten_executor_ends_its_server():
     assert executor.submit(len, "ab").result() == 2
     server = executor.stats().server_pid
     del executor
-    deadline = time.monotonic() + 30
-    while os.path.exists(f"/proc/{server}") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not os.path.exists(f"/proc/{server}")
+    assert wait_for(lambda: not os.path.exists(f"/proc/{server}"))
 
 
 def test_a_fork_of_this_process_does_not_use_its_executor(executor):

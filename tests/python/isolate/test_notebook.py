@@ -8,6 +8,7 @@ import time
 
 import pytest
 from jupyter_client.manager import start_new_kernel
+from processes import is_alive, wait_for
 
 PATIENCE = 60
 
@@ -110,18 +111,7 @@ def test_a_kernel_that_is_killed_leaves_nobody(kernel):
     pids = [int(word) for word in told["stdout"].split()]
     assert len(pids) >= 2
     os.kill(manager.provisioner.pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and any(map(is_alive, pids)):
-        time.sleep(0.05)
-    assert not any(map(is_alive, pids))
-
-
-def is_alive(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert wait_for(lambda: not any(map(is_alive, pids)))
 
 
 def test_ipython_runs_what_was_typed():
