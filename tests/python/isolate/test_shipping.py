@@ -134,20 +134,70 @@ def train_own(own):
     model = net()
     model.compile("rmsprop", loss, metrics=["mae"])
     model.fit(ONES, np.ones((2, 2)), verbose=0)
-    return model, state(model), np.asarray(model(ONES))
+    return model, state(model), look(model), np.asarray(model(ONES))
 
 
 def test_classes_of_ones_own_come_back_as_they_went(peer):
     own = make_own()
-    model, before, outputs = peer.call(train_own, own)
+    model, before, looks, outputs = peer.call(train_own, own)
     assert type(model) is own[1]
     assert type(model.scale) is own[0]
     assert model.scale.factor == 3
     assert model.loss is not None
     assert model.built
+    assert look(model) == looks
     assert state(model) == before
     assert np.array_equal(model(ONES), outputs)
     model.fit(ONES, np.ones((2, 2)), verbose=0)
+
+
+def make_functional():
+    """Everything in it is of one's own, and in the configuration by its name."""
+
+    class Start(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return keras.ops.ones(shape, dtype)
+
+    class Rate(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return keras.ops.cast(step, "float32") * 0 + 0.5
+
+        def get_config(self):
+            return {}
+
+    class Loss(keras.losses.Loss):
+        def call(self, y, p):
+            return keras.ops.mean((y - p) ** 2)
+
+    class Square(keras.metrics.MeanSquaredError):
+        pass
+
+    def activation(x):
+        return x + 1
+
+    scale, *_ = make_own()
+    start = keras.Input((3,))
+    dense = layers.Dense(3, activation, kernel_initializer=Start())
+    inner = keras.Sequential([scale(3), layers.TimeDistributed(dense)])
+    outputs = inner(layers.Reshape((1, 3))(start))
+    model = keras.Model(start, layers.Flatten()(outputs))
+    model.compile(keras.optimizers.SGD(Rate()), Loss(), metrics=[Square()])
+    model.fit(ONES, ONES, verbose=0)
+    square = Square()
+    square.update_state([[1.0]], [[4.0]])
+    return model, [Start(), Rate(), Loss()], square, state(model), look(model)
+
+
+def test_classes_in_a_configuration_are_found_though_nobody_registered_them(peer):
+    model, parts, square, before, looks = peer.call(make_functional)
+    assert state(model) == before
+    assert [seen[::2] for seen in look(model)] == [seen[::2] for seen in looks]
+    assert type(model.loss) is type(parts[2])
+    assert type(model.layers[2].layers[1].layer.kernel_initializer) is type(parts[0])
+    assert type(model.optimizer._learning_rate) is type(parts[1])
+    assert float(square.result()) == 9
+    model.fit(ONES, ONES, verbose=0)
+    assert type(model._compile_metrics.metrics[0]) is type(square)
 
 
 def test_a_model_goes_there_as_well(peer):
