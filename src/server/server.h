@@ -117,6 +117,7 @@ typedef struct {
     char no_place[256];
     krs__nvml *nvml; /* NULL: none */
     krs__readers readers;
+    size_t look_from;                 /* the row whose turn it is to be looked at */
     uint64_t groups;                  /* made so far: their names */
     krs__cgroup *dying[KRS__WORKERS]; /* to be removed once they are empty */
     size_t dying_count;

@@ -12,6 +12,10 @@
 static const uint64_t REMOVE_AGAIN_NS = 20000000;
 enum { REMOVE_AT_MOST = 50 }; /* times, at the end */
 
+/* For how long workers are looked at before it is somebody else's turn: of a hundred
+ * that were started together all are due at once, and each can take some ms. */
+static const uint64_t LOOKS_NS = 5000000;
+
 /* To tell exactly what a trial made takes some ms: it is worth it, at the end, for one
  * that took longer than this. */
 static const uint64_t CLOSE_LOOK_AFTER_NS = 100000000;
@@ -72,19 +76,38 @@ static void expire(uint64_t *time, uint64_t now) {
         *time = 0;
 }
 
-void krs__watching_turn(krs__server *s) {
-    expire(&s->fork_again, krs__now());
-    expire(&s->spare_again, krs__now());
+static bool is_due(uint64_t time, uint64_t now) {
+    return time != 0 && now >= time;
+}
+
+/* Takes turns, and leaves the rest to the next one. */
+static void look_at_due(krs__server *s) {
+    const uint64_t begin = krs__now();
     for (size_t i = 0; i < KRS__WORKERS; i++) {
-        krs__worker *w = &s->workers[i];
-        if (w->pid == 0 || w->exited)
+        const size_t row = (s->look_from + i) % KRS__WORKERS;
+        krs__worker *w = &s->workers[row];
+        if (w->pid == 0 || w->exited || w->look_at == 0)
             continue;
         const uint64_t now = krs__now();
-        if (w->kill_at != 0 && now >= w->kill_at)
-            krs__worker_kill(w, KRS_CAUSE_CLOSED);
-        else if (w->look_at != 0 && now >= w->look_at)
+        if (now - begin > LOOKS_NS) {
+            s->look_from = row;
+            return;
+        }
+        if (is_due(w->look_at, now))
             look(w, now);
     }
+}
+
+void krs__watching_turn(krs__server *s) {
+    const uint64_t now = krs__now();
+    expire(&s->fork_again, now);
+    expire(&s->spare_again, now);
+    for (size_t i = 0; i < KRS__WORKERS; i++) {
+        krs__worker *w = &s->workers[i];
+        if (w->pid != 0 && !w->exited && is_due(w->kill_at, now))
+            krs__worker_kill(w, KRS_CAUSE_CLOSED);
+    }
+    look_at_due(s);
     remove_groups(s);
 }
 
@@ -115,8 +138,7 @@ void krs__watching_done(krs__worker *w) {
 
 void krs__watching_last(krs__worker *w) {
     uint64_t next;
-    if (w->trial ==
-        0) /* a spare was never watched, an answered one is of no interest */
+    if (w->trial == 0) /* a spare, never watched, or one that has answered */
         return;
     const bool killed_by_kernel =
         krs__watch_look(&w->watch, krs__now(), &next) == KRS__OVER_MEMORY;

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "fake_server.h"
+#include "fake_client.h"
 
 static void a_trial_is_answered_with_its_result_and_what_it_used(void **state) {
     fake_client *c = fake_client_new(*state, 0);

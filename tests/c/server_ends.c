@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fake_server.h"
+#include "fake_client.h"
 
 /* ---- whether it may fork ----------------------------------------------------- */
 

@@ -11,7 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "fake_server.h"
+#include "fake_client.h"
 
 /* The calls that can be made to fail, of the server alone; the board says which. */
 #define CALLS(X)                                                                       \

@@ -160,7 +160,6 @@ static void a_message_longer_than_any_frame_is_refused_and_the_next_one_read(voi
     static char longer[KRS_FRAME_MOST + 1], text[KRS_FRAME_TEXT];
     const pair *p = *s;
     int descriptor;
-    /* All that fits is a frame: only that it was cut off tells. */
     const krs_frame output = {
         .kind = KRS_FRAME_OUTPUT, .values = {1}, .text = text, .length = sizeof text};
     const size_t length = krs_frame_encode(&output, longer);
