@@ -96,7 +96,9 @@ static krs_status start(krs__server *s) {
     if (krs_process_read(&process) == KRS_OK)
         s->inherited = krs__process_anonymous(&process);
     const char *reason = "";
-    if (krs__cgroup_place_open(NULL, &s->place, &reason) != KRS_OK)
+    if (krs__cgroup_place_open(NULL, &s->place, &reason) == KRS_OK)
+        krs__cgroup_place_sweep(s->place, KRS__GROUP_PREFIX);
+    else
         snprintf(s->no_place, sizeof s->no_place, "%s", reason);
     if (krs__nvml_open(NULL, &s->nvml) != KRS_OK)
         s->nvml = NULL;

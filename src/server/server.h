@@ -33,6 +33,9 @@ enum {
     KRS__QUEUE_RESULT = 1 << 15,
 };
 
+/* Of the names of our groups; the server's number and one for each group follow. */
+#define KRS__GROUP_PREFIX "keraser-"
+
 typedef enum {
     KRS__TAG_LISTENER,
     KRS__TAG_LEASE,

@@ -27,7 +27,7 @@ static krs__cgroup *make_group(krs__server *s, const krs__worker *w) {
     krs__cgroup *group;
     if (s->place == NULL || w->limits.memory == 0)
         return NULL;
-    snprintf(name, sizeof name, "keraser-%ld-%llu", (long)s->pid,
+    snprintf(name, sizeof name, KRS__GROUP_PREFIX "%ld-%llu", (long)s->pid,
              (unsigned long long)++s->groups);
     if (krs__cgroup_new(s->place, name, w->limits.memory, &group) != KRS_OK)
         return NULL;
@@ -45,6 +45,8 @@ void krs__watching_start(krs__server *s, krs__worker *w, uint64_t now) {
         w->group = make_group(s, w);
     w->look_at = krs__watch_start(&w->watch, &w->limits, &s->readers, w->group, w->pid,
                                   s->inherited, now);
+    if (w->trials > 1)
+        w->look_at = now; /* it has memory already */
     w->kill_at = 0;
 }
 
