@@ -1,6 +1,6 @@
 """What a clean process with TensorFlow and Keras imported costs, by several ways.
 
-    ./dev bench isolate        or        python bench/isolate.py [--rounds 5] [--calls 20]
+    ./dev bench isolate      or      python bench/isolate.py [--rounds 5] [--calls 20]
 
 A call imports TensorFlow and Keras (nothing to do where a fork brings them) and notes
 the time: its first line. Each way takes its turn in each round, so that what else the
@@ -12,9 +12,10 @@ machine does hits all alike. Printed are, in ms:
     calls/s      one at a time without a pause, and with two workers
     fit          to build and fit a small model in such a process, imports not counted
 
-keraser, no spare: a worker is forked only when it is asked for. keraser, reused: workers
-are not clean (`per_trial=False`). forkserver: the standard library's, with the same
-preload, one process a call. loky: an executor anew for each call; dirty: one that stays.
+keraser, no spare: a worker is forked only when it is asked for. keraser, reused:
+workers are not clean (`per_trial=False`). forkserver: the standard library's, with the
+same preload, one process a call. loky: an executor anew for each call; dirty: one that
+stays.
 Below that what a fork of such an image costs, and what lowers it.
 """
 

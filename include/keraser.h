@@ -296,8 +296,9 @@ typedef struct {
  * and returns with `*channel` -1. Returns in each worker as well, with the socket on
  * which it takes trials; stdout and stderr lead to the server, stdin is empty, it leads
  * a process group and ends with the server. Blocks SIGCHLD, SIGTERM, SIGINT and SIGHUP
- * meanwhile, becomes the reaper of orphaned descendants, and takes in the ends of all
- * child processes. KRS_SYSTEM with errno where it cannot begin or go on. */
+ * meanwhile; for good it resets the action of SIGCHLD, opens /dev/null for standard
+ * streams that are closed, becomes the reaper of orphaned descendants, and takes in the
+ * ends of all child processes. KRS_SYSTEM with errno where it cannot begin or go on. */
 krs_status krs_server_run(const krs_server_options *options,
                           const krs_server_hooks *hooks, int *channel);
 

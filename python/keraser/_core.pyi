@@ -1,5 +1,6 @@
 """What the C extension offers. Checked against the built module by `./dev lint`."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypedDict, final
 
@@ -71,7 +72,8 @@ class Owned:
 @final
 class Mapping:
     def __new__(cls, descriptor: int, size: int) -> Mapping: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
 
 def process() -> _Process: ...
 def heap() -> _Heap: ...

@@ -142,9 +142,10 @@ def _broken(
 
 def _settling(centred: list[float], total: float) -> tuple[float, float]:
     """Squares left by the best curve that settles, and its time."""
-    best, found = total, math.inf
-    for time, curve in _curves(len(centred)):
-        along = sum(map(float.__mul__, curve, centred))
+    n, best, found = len(centred), total, math.inf
+    curves = _curves(n)
+    for place, time in zip(range(0, len(curves), n), TIMES, strict=False):
+        along = sum(map(float.__mul__, curves[place : place + n], centred))
         left = total - along * along
         if along > 0 and left < best:
             best, found = left, time
@@ -152,17 +153,18 @@ def _settling(centred: list[float], total: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1)  # of one length, since a process that is being judged keeps them
-def _curves(n: int) -> tuple[tuple[float, array[float]], ...]:
-    """Curves that settle, of mean 0 and length 1, with times up to n / 2."""
-    curves = []
+def _curves(n: int) -> array[float]:
+    """Curves that settle, of mean 0 and length 1, with times up to n / 2, one behind
+    the other: one object, however many there are, lest it count as growth."""
+    curves = array("d")
     for time in TIMES:
         if time > n / 2:
             break
         curve = [-math.exp(-i / time) for i in range(n)]
         mean = math.fsum(curve) / n
         length = math.sqrt(math.fsum((c - mean) ** 2 for c in curve))
-        curves.append((time, array("d", [(c - mean) / length for c in curve])))
-    return tuple(curves)
+        curves.extend((c - mean) / length for c in curve)
+    return curves
 
 
 def _likeness(residuals: list[float], squares: float) -> float:

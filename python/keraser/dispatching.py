@@ -28,7 +28,7 @@ from keraser.progress_bar import ProgressBar
 from keraser.receipt import format_bytes
 from keraser.server_process import Origin
 from keraser.trial_errors import error_of_end
-from keraser.trial_item import TrialFuture, TrialItem
+from keraser.trial_item import Job, TrialFuture, TrialItem
 
 #: Seconds between two lines of progress.
 _PROGRESS = 0.5
@@ -100,7 +100,7 @@ class Dispatcher:
 
     # ---- for the executor
 
-    def submit(self, job: tuple[Any, ...], limits: Limits) -> TrialFuture:
+    def submit(self, job: Job, limits: Limits) -> TrialFuture:
         if os.getpid() != self._pid:
             raise RuntimeError(
                 "this executor belongs to the process that made it, and this is a fork "
@@ -173,7 +173,7 @@ class Dispatcher:
         while (found := self._next()) is not None:
             link, item = found
             try:
-                descriptor = payload.pack((Place(), *item.job), called="")  # type: ignore[misc]
+                descriptor = payload.pack({"place": Place(), **item.job}, called="")
             except BaseException as error:
                 self._finish(item, None, error=error)
                 continue
@@ -334,7 +334,7 @@ class Dispatcher:
         error: BaseException | None = None,
     ) -> None:
         item.end_output()
-        item.job = None
+        item.job = {}
         item.future.figures = figures
         with self._lock:
             self._running.discard(item)

@@ -121,7 +121,9 @@ class TrialExecutor(Executor):
         """
         if not callable(fn):
             raise TypeError(f"submit() takes a function, not {type(fn).__name__}")
-        return self._dispatcher.submit((fn, args, kwargs), self._limits)
+        return self._dispatcher.submit(
+            {"function": fn, "args": args, "kwargs": kwargs}, self._limits
+        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls, and ends the server when those it has are done.

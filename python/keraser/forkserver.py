@@ -46,7 +46,7 @@ def _warm_up() -> str | None:
     from keraser.adapters import base
 
     try:
-        payload.unpack(payload.pack((None, len, ([],), {})))
+        payload.unpack(payload.pack({"function": len, "args": ([],), "kwargs": {}}))
         base.fork_hazard()
     except BaseException as error:
         return f"keraser does not work in the fork server: {_say(error)}"

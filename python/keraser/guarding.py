@@ -23,7 +23,8 @@ class Guard:
         return self._adapter.guard_is_on()
 
     def undo(self) -> None:
-        """Puts TensorFlow's own registry back, with the entries that are alive."""
+        """Puts TensorFlow's own registry back, with the entries that are alive, and the
+        flag as it was."""
         self._adapter.guard_off()
 
     def __repr__(self) -> str:
@@ -37,7 +38,9 @@ def guard() -> Guard:
     From then on an entry lives as long as the graph that needs it, so that plain
     `del model` and a garbage collection free what `fit` left in the registry. Entries
     registered before are handed to their graphs too. When entries have died, the next
-    registration empties TensorFlow's kernel cache. Calling it again changes nothing.
+    registration empties TensorFlow's kernel cache. TensorFlow's flag
+    `publish_function_graphs` is off meanwhile: it would keep a publisher for each
+    function, for good. Calling it again changes nothing.
 
     Returns:
         A `Guard`, whose `undo()` restores TensorFlow's registry.

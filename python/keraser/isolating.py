@@ -12,7 +12,7 @@ from keraser import pickling
 from keraser.adapters import base
 from keraser.dispatching import Dispatcher, Limits, Settings
 from keraser.executor import read_limits, read_modules
-from keraser.trial_item import TrialFuture
+from keraser.trial_item import Job, TrialFuture
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -65,7 +65,7 @@ class IsolatedFunction(Generic[Parameters, Result]):
         self, *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> TrialFuture:
         """The same without waiting: a future with `.figures` and `.stop()`."""
-        job = (self._function, args, kwargs)
+        job: Job = {"function": self._function, "args": args, "kwargs": dict(kwargs)}
         return _dispatcher_of(self._preload).submit(job, self._limits)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Workers, and the values of a STATS frame.
 Answer = tuple[list[WorkerRow], tuple[int, ...]]
 
+#: Kind, trial, values, text, descriptor.
+Frame = tuple[int, int, tuple[int, ...], bytes, int]
+
 #: How often a thread that waits for frames looks up, in ms.
 _LOOK_UP = 200
 
@@ -143,7 +146,7 @@ class Link:
                 break
             if frame is None:
                 break
-            self._take(*frame)
+            self._take(frame)
         self._end(why)
 
     def _end(self, why: str) -> None:
@@ -163,14 +166,8 @@ class Link:
         os.close(self._socket)
         self._listener.link_lost(self, items, why)
 
-    def _take(
-        self,
-        kind: int,
-        trial: int,
-        values: tuple[int, ...],
-        text: bytes,
-        descriptor: int,
-    ) -> None:
+    def _take(self, frame: Frame) -> None:
+        kind, trial, values, text, _ = frame
         if kind == wire.WELCOME:
             reason = text.decode(errors="replace")
             self.memory_limited_by = "cgroup" if values[1] else f"watching ({reason})"
@@ -184,16 +181,10 @@ class Link:
                 self._answered.notify_all()
             self._listener.link_told(self)
         else:
-            self._take_of_trial(kind, trial, values, text, descriptor)
+            self._take_of_trial(frame)
 
-    def _take_of_trial(
-        self,
-        kind: int,
-        trial: int,
-        values: tuple[int, ...],
-        text: bytes,
-        descriptor: int,
-    ) -> None:
+    def _take_of_trial(self, frame: Frame) -> None:
+        kind, trial, values, text, descriptor = frame
         with self._lock:
             if kind in (wire.DONE, wire.ENDED, wire.REFUSED):
                 item = self._items.pop(trial, None)

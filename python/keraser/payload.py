@@ -138,7 +138,8 @@ def _map(descriptor: int) -> memoryview:
     if size < HEADER.size:
         raise _refused(f"it has {size} bytes, fewer than a header")
     try:
-        return memoryview(_core.Mapping(descriptor, size))
+        mapping: Any = _core.Mapping(descriptor, size)
+        return memoryview(mapping)
     except OSError as error:
         raise MemoryError(f"no room to map a payload of {size} bytes") from error
 

@@ -83,6 +83,7 @@ class Scope:
             self._stop = [
                 adapter.watch_births(functools.partial(self._note, self._models)),
                 adapter.watch_values(functools.partial(self._note, self._values)),
+                adapter.stop_publishing(),
             ]
         return self
 

@@ -8,7 +8,7 @@ import contextvars
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from keraser.figures import Figures
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _TAIL = 4000
 #: How long a line without an end may be before it is passed on all the same.
 _LINE = 8000
+
+
+class Job(TypedDict, total=False):
+    """A call; empty once it is no longer needed."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 class TrialFuture(Future[Any]):
@@ -49,15 +57,16 @@ class TrialItem:
     def __init__(
         self,
         number: int,
-        job: tuple[Any, ...],
+        job: Job,
         values: tuple[int, ...],
         whole_lines: bool,
         forward: bool,
     ) -> None:
         self.number = number
         self.values = values  # of its SUBMIT frame
-        self.name = getattr(job[0], "__qualname__", type(job[0]).__name__)
-        self.job: tuple[Any, ...] | None = job
+        function = job["function"]
+        self.name = getattr(function, "__qualname__", type(function).__name__)
+        self.job = job
         self.future = TrialFuture()
         self.link: Link | None = None
         self.pid = 0

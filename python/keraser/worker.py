@@ -73,8 +73,8 @@ def _settle(channel: int) -> None:
 def _run(descriptor: int, most: int) -> tuple[int, int]:
     """Whether it failed, and the descriptor of the result or of the error."""
     try:
-        _, function, arguments, keywords = payload.unpack(descriptor)
-        value = function(*arguments, **keywords)
+        job = payload.unpack(descriptor)
+        value = job["function"](*job["args"], **job["kwargs"])
         return 0, payload.pack(value, limit=most or None)
     except BaseException as error:
         return 1, remote_errors.pack_error(error)
@@ -89,10 +89,9 @@ def _flush() -> None:
 def _rehearse() -> None:
     """Goes once through what a trial goes through: the pages that this changes are
     copied now, while nobody waits."""
-    function, arguments, keywords = payload.unpack(
-        payload.pack((lambda value: value, (0,), {}))
-    )
-    os.close(payload.pack(function(*arguments, **keywords)))
+    job = {"function": lambda value: value, "args": (0,), "kwargs": {}}
+    _, answer = _run(payload.pack(job), 0)
+    os.close(answer)
     _flush()
 
 

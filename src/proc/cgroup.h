@@ -37,6 +37,10 @@ krs_status krs__cgroup_place_open(const krs__cgroup_files *files,
 void krs__cgroup_place_close(krs__cgroup_place *place);
 const char *krs__cgroup_place_folder(const krs__cgroup_place *place);
 
+/* Removes groups that a process which was killed has left here: empty ones, called
+ * `prefix`, the number of a process that is no more, a dash, and anything. */
+void krs__cgroup_place_sweep(const krs__cgroup_place *place, const char *prefix);
+
 /* Makes the group `name`, not there yet, that may have `memory` bytes (whole pages of
  * it), no swap, and whose processes end together when it wants more. The place may be
  * closed before the group is freed. KRS_SYSTEM, with nothing left behind. */

@@ -7,11 +7,14 @@
  * Groups beside our own escape a limit that is set on it: where there is one we do not
  * go past it. */
 #define _POSIX_C_SOURCE 200809L
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proc/cgroup.h"
@@ -28,6 +31,30 @@ const char *krs__cgroup_place_folder(const krs__cgroup_place *place) {
 
 void krs__cgroup_place_close(krs__cgroup_place *place) {
     free(place);
+}
+
+/* Whether `name` is `prefix`, the number of a process that is no more, and a dash. */
+static bool is_left_behind(const char *name, const char *prefix) {
+    const size_t length = strlen(prefix);
+    char *end, path[32];
+    struct stat there;
+    if (strncmp(name, prefix, length) != 0)
+        return false;
+    const long pid = strtol(name + length, &end, 10);
+    if (pid <= 0 || *end != '-')
+        return false;
+    snprintf(path, sizeof path, "/proc/%ld", pid);
+    return stat(path, &there) < 0 && errno == ENOENT;
+}
+
+void krs__cgroup_place_sweep(const krs__cgroup_place *place, const char *prefix) {
+    DIR *folder = opendir(place->folder);
+    if (folder == NULL)
+        return;
+    for (struct dirent *group; (group = readdir(folder)) != NULL;)
+        if (is_left_behind(group->d_name, prefix))
+            unlinkat(dirfd(folder), group->d_name, AT_REMOVEDIR);
+    closedir(folder);
 }
 
 /* Whether the list of controllers in the file names memory. */

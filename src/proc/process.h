@@ -7,7 +7,7 @@
 
 #include "keraser.h"
 
-/* krs_process_read() for the process `pid`: 20 us. */
+/* krs_process_read() for the process `pid`: 11 us. */
 krs_status krs__process_read_of(pid_t pid, krs_process *process);
 
 /* Of its memory what belongs to no file and is not shared memory, resident or swapped

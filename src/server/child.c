@@ -20,10 +20,10 @@ static void close_all(krs__server *s) {
     close_if_open(s->timer);
     close_if_open(s->signals);
     close_if_open(s->parent);
+    close_if_open(s->reserve);
     close_if_open(s->options->listener);
     close_if_open(s->options->lease);
-    for (size_t i = 0; i < KRS__CLIENTS; i++)
-        close_if_open(s->clients[i].socket);
+    krs__client_disown(s);
     for (size_t i = 0; i < KRS__WORKERS; i++) {
         if (s->workers[i].pid == 0)
             continue;

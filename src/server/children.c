@@ -70,5 +70,6 @@ void krs__children_end(krs__server *s) {
     }
     for (size_t i = 0; i < KRS__WORKERS; i++)
         if (s->workers[i].pid != 0)
-            krs__watching_end(s, &s->workers[i]);
+            krs__worker_free(s, &s->workers[i]);
+    krs__watching_close(s);
 }

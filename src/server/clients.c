@@ -5,12 +5,16 @@
  * workers wait, not the server's memory grow. */
 #define _GNU_SOURCE /* siginfo_t and sigset_t, in server.h */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "server/server.h"
+
+/* So that others have their turn: what is left is told of again. */
+enum { FRAMES_AT_ONCE = 64 };
 
 struct krs__letter {
     krs__letter *next;
@@ -26,14 +30,28 @@ static krs__client *free_row(krs__server *s, size_t *row) {
     return NULL;
 }
 
+/* Without a descriptor left: it would wait, and we be told of it, for ever. */
+static void turn_away(krs__server *s) {
+    int socket;
+    if (s->reserve < 0)
+        return;
+    close(s->reserve);
+    if (krs_socket_accept(s->options->listener, &socket) == KRS_OK)
+        close(socket);
+    s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void krs__client_accept(krs__server *s) {
     int socket;
     while (true) {
         const krs_status status = krs_socket_accept(s->options->listener, &socket);
         if (status == KRS_INVALID)
             continue; /* another user: it has been closed */
-        if (status != KRS_OK)
+        if (status != KRS_OK) {
+            if (errno == EMFILE || errno == ENFILE)
+                turn_away(s);
             return;
+        }
         size_t row;
         krs__client *c = free_row(s, &row);
         if (c == NULL) {
@@ -47,12 +65,17 @@ void krs__client_accept(krs__server *s) {
     }
 }
 
+static size_t weight_of(const krs__letter *letter) {
+    return sizeof *letter + letter->frame.length +
+           (letter->descriptor >= 0 ? KRS__QUEUE_RESULT : 0);
+}
+
 static void drop_letter(krs__client *c) {
     krs__letter *letter = c->first;
     c->first = letter->next;
     if (c->first == NULL)
         c->last = NULL;
-    c->queued -= sizeof *letter + letter->frame.length;
+    c->queued -= weight_of(letter);
     if (letter->descriptor >= 0)
         close(letter->descriptor);
     free(letter);
@@ -70,30 +93,54 @@ void krs__client_close(krs__server *s, size_t row) {
     krs__trial_forget_client(s, (int)row);
 }
 
-/* Workers of a stalled client are not read, so that their writes wait. */
+void krs__client_disown(krs__server *s) {
+    for (size_t i = 0; i < KRS__CLIENTS; i++) {
+        const krs__client *c = &s->clients[i];
+        if (c->socket < 0)
+            continue;
+        close(c->socket);
+        for (const krs__letter *l = c->first; l != NULL; l = l->next)
+            if (l->descriptor >= 0)
+                close(l->descriptor);
+    }
+}
+
+/* Workers of a stalled client are not read, so that their writes wait. What those have
+ * said that ended meanwhile can stall it again. */
 static void set_stalled(krs__server *s, size_t row, bool stalled) {
     krs__client *c = &s->clients[row];
     if (c->stalled == stalled)
         return;
     c->stalled = stalled;
-    for (size_t i = 0; i < KRS__WORKERS; i++) {
+    for (size_t i = 0; i < KRS__WORKERS && c->stalled == stalled; i++) {
         krs__worker *w = &s->workers[i];
         if (w->pid == 0 || w->client != (int)row)
             continue;
-        krs__worker_listen(s, w, !stalled);
+        krs__stream_listen(s, w, !stalled);
         if (!stalled && w->exited)
             krs__worker_finish(s, w);
     }
 }
 
-static void wait_to_write(krs__server *s, size_t row, bool writing) {
+/* Asks to be told of what matters by what is queued now. Its end is told in any case.
+ */
+static void set_events(krs__server *s, size_t row) {
     krs__client *c = &s->clients[row];
-    if (c->writing == writing)
+    const bool writing = c->first != NULL;
+    bool deaf = c->deaf;
+    if (c->queued > KRS__QUEUE_DEAF)
+        deaf = true;
+    else if (c->queued < KRS__QUEUE_LOW)
+        deaf = false;
+    if (c->writing == writing && c->deaf == deaf)
         return;
-    struct epoll_event event = {.events = writing ? EPOLLIN | EPOLLOUT : EPOLLIN};
+    struct epoll_event event = {.events =
+                                    (writing ? EPOLLOUT : 0) | (deaf ? 0 : EPOLLIN)};
     event.data.u64 = krs__tag_of(KRS__TAG_CLIENT, row, c->generation);
-    if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->socket, &event) == 0)
-        c->writing = writing;
+    if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->socket, &event) < 0)
+        c->lost = true;
+    c->writing = writing;
+    c->deaf = deaf;
 }
 
 /* False where the client is gone. */
@@ -108,7 +155,7 @@ static bool send_letters(krs__server *s, size_t row) {
         }
         drop_letter(c);
     }
-    wait_to_write(s, row, c->first != NULL);
+    set_events(s, row);
     if (c->queued < KRS__QUEUE_LOW)
         set_stalled(s, row, false);
     return true;
@@ -128,7 +175,7 @@ static bool keep_letter(krs__client *c, const krs_frame *frame, int descriptor) 
     else
         c->last->next = letter;
     c->last = letter;
-    c->queued += sizeof *letter + frame->length;
+    c->queued += weight_of(letter);
     return true;
 }
 
@@ -140,7 +187,7 @@ void krs__client_tell(krs__server *s, int row, const krs_frame *frame, int descr
         alive = sent || errno == EAGAIN || errno == EWOULDBLOCK;
     }
     if (alive && !sent && keep_letter(c, frame, descriptor)) {
-        wait_to_write(s, (size_t)row, true);
+        set_events(s, (size_t)row);
         if (c->queued > KRS__QUEUE_HIGH)
             set_stalled(s, (size_t)row, true);
         return;
@@ -194,6 +241,8 @@ static bool take(krs__server *s, int row, const krs_frame *frame, int descriptor
         greet(s, row, frame);
         return true;
     case KRS_FRAME_SUBMIT:
+        if (frame->trial == 0)
+            return false;
         krs__trial_submit(s, row, frame, descriptor);
         return true;
     case KRS_FRAME_STOP:
@@ -207,10 +256,10 @@ static bool take(krs__server *s, int row, const krs_frame *frame, int descriptor
     }
 }
 
-/* Until there is nothing more. False where the client is gone or broke the protocol. */
+/* False where the client is gone or broke the protocol. */
 static bool receive(krs__server *s, size_t row) {
     const krs__client *c = &s->clients[row];
-    while (!c->lost) {
+    for (int i = 0; i < FRAMES_AT_ONCE && !c->lost && !c->deaf; i++) {
         krs_frame frame;
         int descriptor;
         const krs_status status =
@@ -225,14 +274,16 @@ static bool receive(krs__server *s, size_t row) {
             close(descriptor);
         return false;
     }
-    return false; /* an answer could not be sent */
+    return !c->lost; /* lost: an answer could not be sent */
 }
 
 void krs__client_event(krs__server *s, size_t row, uint32_t events) {
     krs__client *c = &s->clients[row];
-    if (events & EPOLLOUT)
+    if (events & (EPOLLHUP | EPOLLERR)) /* nobody is left to be answered */
+        c->lost = true;
+    if (!c->lost && (events & EPOLLOUT))
         c->lost |= !send_letters(s, row);
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+    if (!c->lost && (events & EPOLLIN))
         c->lost |= !receive(s, row);
 }
 

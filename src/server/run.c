@@ -2,6 +2,7 @@
  * fork, the one thing that takes milliseconds; and again. */
 #define _GNU_SOURCE /* syscall */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,35 +45,60 @@ static krs_status take_signals(krs__server *s) {
     sigaddset(&ours, SIGTERM);
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGHUP);
-    if (pthread_sigmask(SIG_BLOCK, &ours, &s->mask_before) != 0)
-        return KRS_SYSTEM;
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    /* Whoever ignores it, as a program started by one that did, is not told of ends. */
+    signal(SIGCHLD, SIG_DFL);
     s->signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     return s->signals < 0 ? KRS_SYSTEM : KRS_OK;
 }
 
 /* The end of our parent is seen though somebody it forked holds the lease as well. */
-static void watch_parent(krs__server *s) {
+static krs_status watch_parent(krs__server *s) {
+    krs_status status = KRS_OK;
 #ifdef SYS_pidfd_open
-    const pid_t parent = getppid();
-    s->parent = (int)syscall(SYS_pidfd_open, parent, 0); /* close-on-exec by itself */
+    /* Close-on-exec by itself; an old kernel leaves us with the lease. */
+    s->parent = (int)syscall(SYS_pidfd_open, s->options->parent, 0);
     if (s->parent >= 0)
-        krs__server_wait_for(s, s->parent, KRS__TAG_PARENT, 0, 0);
-    if (s->options->parent != parent)
-        s->ending = true; /* it had gone before we looked */
+        status = krs__server_wait_for(s, s->parent, KRS__TAG_PARENT, 0, 0);
 #endif
+    /* It had gone before we looked, and whoever has its number now is not our parent.
+     */
+    if (getppid() != s->options->parent)
+        s->ending = true;
+    return status;
+}
+
+/* Descriptors of ours are never one of the three that a worker gets anew. */
+static krs_status fill_standard_streams(void) {
+    int opened;
+    do
+        opened = open("/dev/null", O_RDWR);
+    while (opened >= 0 && opened <= STDERR_FILENO);
+    if (opened >= 0)
+        close(opened);
+    return opened < 0 ? KRS_SYSTEM : KRS_OK;
+}
+
+static void blank(krs__server *s, const krs_server_options *options) {
+    s->options = options;
+    s->last_pending = &s->first_pending;
+    s->pid = getpid();
+    s->epoll = s->timer = s->signals = s->parent = s->reserve = -1;
+    for (size_t i = 0; i < KRS__CLIENTS; i++)
+        s->clients[i].socket = -1;
+    pthread_sigmask(SIG_BLOCK, NULL, &s->mask_before);
 }
 
 static krs_status start(krs__server *s) {
-    s->last_pending = &s->first_pending;
-    s->pid = getpid();
-    s->epoll = s->timer = s->signals = s->parent = -1;
-    for (size_t i = 0; i < KRS__CLIENTS; i++)
-        s->clients[i].socket = -1;
+    if (fill_standard_streams() != KRS_OK)
+        return KRS_SYSTEM;
     krs_process process;
     if (krs_process_read(&process) == KRS_OK)
         s->inherited = krs__process_anonymous(&process);
     const char *reason = "";
-    if (krs__cgroup_place_open(NULL, &s->place, &reason) != KRS_OK)
+    if (krs__cgroup_place_open(NULL, &s->place, &reason) == KRS_OK)
+        krs__cgroup_place_sweep(s->place, KRS__GROUP_PREFIX);
+    else
         snprintf(s->no_place, sizeof s->no_place, "%s", reason);
     if (krs__nvml_open(NULL, &s->nvml) != KRS_OK)
         s->nvml = NULL;
@@ -82,9 +108,10 @@ static krs_status start(krs__server *s) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (s->epoll < 0 || s->timer < 0 || take_signals(s) != KRS_OK)
+    s->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (s->epoll < 0 || s->timer < 0 || take_signals(s) != KRS_OK ||
+        watch_parent(s) != KRS_OK)
         return KRS_SYSTEM;
-    watch_parent(s);
     if (krs__server_wait_for(s, s->timer, KRS__TAG_TIMER, 0, 0) != KRS_OK ||
         krs__server_wait_for(s, s->signals, KRS__TAG_SIGNALS, 0, 0) != KRS_OK ||
         krs__server_wait_for(s, s->options->lease, KRS__TAG_LEASE, 0, 0) != KRS_OK ||
@@ -133,7 +160,7 @@ static void take_event(krs__server *s, const struct epoll_event *event) {
     case KRS__TAG_STDOUT:
     case KRS__TAG_STDERR:
         if (s->workers[row].generation == generation && s->workers[row].pid != 0)
-            krs__worker_event(s, row, tag);
+            krs__stream_event(s, row, tag);
         break;
     }
 }
@@ -156,7 +183,7 @@ static krs_status wait(krs__server *s, bool at_once) {
 
 /* Everything that a server has but for its processes. */
 static void close_all(krs__server *s) {
-    const int own[] = {s->epoll, s->timer, s->signals, s->parent};
+    const int own[] = {s->epoll, s->timer, s->signals, s->parent, s->reserve};
     for (size_t i = 0; i < KRS__CLIENTS; i++)
         krs__client_close(s, i);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -175,27 +202,35 @@ krs_status krs_server_run(const krs_server_options *options,
     krs__server *s = calloc(1, sizeof *s);
     if (s == NULL)
         return KRS_NOMEM;
-    s->options = options;
+    blank(s, options);
     bool child = false, more = false;
     krs_status status = start(s);
+    const bool started = status == KRS_OK;
     while (status == KRS_OK && !s->ending && !child) {
+        krs__client_close_lost(s); /* whom the last turn could not answer */
         status = wait(s, more);
+        if (status != KRS_OK)
+            break;
         krs__watching_turn(s);
         krs__client_close_lost(s);
         krs__trial_assign(s);
         if (s->refusal[0] != '\0')
             krs__trial_refuse_pending(s, s->refusal);
         more = false;
-        if (status == KRS_OK && !s->ending && krs__worker_wanted(s, krs__now())) {
+        if (!s->ending && krs__worker_wanted(s)) {
             child = krs__worker_fork(s, hooks, channel);
             more = !child;
         }
     }
+    const int error = errno;
     if (!child) {
-        krs__children_end(s);
+        if (started)
+            krs__children_end(s);
         close_all(s);
-        *channel = -1;
     }
+    if (!child && status == KRS_OK)
+        *channel = -1;
     free(s);
+    errno = error;
     return status;
 }

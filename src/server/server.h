@@ -23,10 +23,18 @@
 enum {
     KRS__WORKERS = 256, /* most at a time, spares included */
     KRS__CLIENTS = 64,
-    /* Of what a client has not taken yet: from here on nothing more is read for it. */
+    KRS__PENDING = 256, /* trials that wait, of all clients */
+    /* Of what a client has not taken yet: from here on nothing more is read for it, and
+     * beyond that, since each answer is one to something it said, nothing from it. */
     KRS__QUEUE_HIGH = 1 << 20,
+    KRS__QUEUE_DEAF = 1 << 22,
     KRS__QUEUE_LOW = 1 << 18,
+    /* What a result counts for: it is a file in memory, and a descriptor. */
+    KRS__QUEUE_RESULT = 1 << 15,
 };
+
+/* Of the names of our groups; the server's number and one for each group follow. */
+#define KRS__GROUP_PREFIX "keraser-"
 
 typedef enum {
     KRS__TAG_LISTENER,
@@ -49,6 +57,7 @@ typedef struct {
     bool greeted;
     bool writing; /* waits for room in the socket */
     bool stalled; /* takes too little: its workers are not read */
+    bool deaf;    /* takes next to nothing: nor is what it says */
     bool lost;    /* gone, or not to be talked to: closed at the end of the turn */
     uint32_t spares;
     krs__letter *first, *last;
@@ -94,20 +103,24 @@ typedef struct krs__pending {
 typedef struct {
     const krs_server_options *options;
     int epoll, timer, signals, parent;
+    int reserve; /* given up to turn a client away where no descriptor is left */
     sigset_t mask_before;
     pid_t pid;
     bool ending;
     krs__client clients[KRS__CLIENTS];
     krs__worker workers[KRS__WORKERS];
     krs__pending *first_pending, **last_pending;
-    char refusal[512];   /* why it must not fork any more, or empty */
-    uint64_t fork_again; /* after a fork that failed for now: not before */
+    size_t pending_count;
+    char refusal[512];    /* why it must not fork any more, or empty */
+    uint64_t fork_again;  /* after a fork that failed for now: not before; 0: at once */
+    uint64_t spare_again; /* after a spare that ended by itself: no other before */
     uint64_t forks, fork_time, trials;
     uint64_t inherited;       /* anonymous and shared bytes that a fork starts with */
     krs__cgroup_place *place; /* NULL: none, and `no_place` says why */
     char no_place[256];
     krs__nvml *nvml; /* NULL: none */
     krs__readers readers;
+    size_t look_from;                 /* the row whose turn it is to be looked at */
     uint64_t groups;                  /* made so far: their names */
     krs__cgroup *dying[KRS__WORKERS]; /* to be removed once they are empty */
     size_t dying_count;
@@ -132,6 +145,8 @@ void krs__client_tell(krs__server *, int row, const krs_frame *frame, int descri
  * whoever is telling a client something. */
 void krs__client_close_lost(krs__server *);
 void krs__client_close(krs__server *, size_t row);
+/* In a child: closes all that clients have open, and touches nothing else of theirs. */
+void krs__client_disown(krs__server *);
 
 /* ---- trials.c ---- */
 void krs__trial_submit(krs__server *, int client, const krs_frame *submit, int payload);
@@ -146,12 +161,10 @@ void krs__trial_ended(krs__server *, krs__worker *);
 
 /* ---- workers.c ---- */
 /* Whether a fork is due: for a trial that waits, or for a spare. */
-bool krs__worker_wanted(const krs__server *, uint64_t now);
+bool krs__worker_wanted(const krs__server *);
 /* Forks; true in the child, which has become a worker on `*channel`. Where it must not,
  * trials that wait are refused. */
 bool krs__worker_fork(krs__server *, const krs_server_hooks *, int *channel);
-void krs__worker_listen(krs__server *, krs__worker *, bool listen);
-void krs__worker_event(krs__server *, size_t row, krs__tag tag);
 /* Ends it and its group of processes at once; the first cause stands. */
 void krs__worker_kill(krs__worker *, krs_cause cause);
 /* It ends by itself, when it reads that the channel has ended or because this was the
@@ -161,6 +174,16 @@ void krs__worker_dismiss(krs__worker *);
 void krs__worker_reap(krs__server *);
 /* Passes on the last of an ended worker, says how it ended, and frees the row. */
 void krs__worker_finish(krs__server *, krs__worker *);
+/* Frees the row of one that has been reaped. */
+void krs__worker_free(krs__server *, krs__worker *);
+
+/* ---- streams.c ---- */
+/* A worker that cannot be listened to is killed. */
+void krs__stream_listen(krs__server *, krs__worker *, bool listen);
+void krs__stream_event(krs__server *, size_t row, krs__tag tag);
+/* Passes on all that a worker which has ended sent. */
+void krs__stream_drain(krs__server *, krs__worker *);
+void krs__stream_close(krs__worker *);
 
 /* ---- watching.c ---- */
 void krs__watching_start(krs__server *, krs__worker *, uint64_t now);
@@ -172,8 +195,10 @@ uint64_t krs__watching_next(const krs__server *);
 void krs__watching_done(krs__worker *);
 /* Of a worker that has ended and is not yet reaped: was it the kernel, for memory? */
 void krs__watching_last(krs__worker *);
-/* Removes its group. */
+/* Removes its group, at once or in a later turn. */
 void krs__watching_end(krs__server *, krs__worker *);
+/* Waits until all groups are removed, or long enough. */
+void krs__watching_close(krs__server *);
 /* The last figures, KRS_FIGURES of them. */
 void krs__watching_figures(const krs__worker *, uint64_t *values);
 

@@ -1,8 +1,12 @@
 /* Trials: from a client's SUBMIT to exactly one answer, DONE, ENDED or REFUSED. */
 #define _GNU_SOURCE /* siginfo_t and sigset_t, in server.h */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/amount.h"
 
 #include "server/server.h"
 
@@ -19,16 +23,19 @@ static void refuse(krs__server *s, int client, uint64_t trial, const char *reaso
 
 void krs__trial_submit(krs__server *s, int client, const krs_frame *submit,
                        int payload) {
-    krs__pending *p = malloc(sizeof *p);
+    const bool full = s->pending_count >= KRS__PENDING;
+    krs__pending *p = full ? NULL : malloc(sizeof *p);
     if (p == NULL) {
         close(payload);
-        refuse(s, client, submit->trial, "the server has no memory left");
+        refuse(s, client, submit->trial,
+               full ? "too many trials wait" : "the server has no memory left");
         return;
     }
     *p = (krs__pending){.client = client, .trial = submit->trial, .payload = payload};
     memcpy(p->values, submit->values, sizeof p->values);
     *s->last_pending = p;
     s->last_pending = &p->next;
+    s->pending_count++;
 }
 
 /* Takes `*link` out of the queue and frees it; its payload is the caller's. */
@@ -37,34 +44,39 @@ static void unlink_pending(krs__server *s, krs__pending **link) {
     *link = p->next;
     if (p->next == NULL)
         s->last_pending = link;
+    s->pending_count--;
     free(p);
 }
 
-static krs__worker *find_state(krs__server *s, krs__worker_state state, int client) {
-    for (size_t i = 0; i < KRS__WORKERS; i++) {
-        krs__worker *w = &s->workers[i];
-        if (w->pid != 0 && !w->exited && w->state == state && w->client == client)
-            return w;
-    }
-    return NULL;
+/* One that ran before, for the same client; the kernel's limit on its memory stays what
+ * it was. */
+static bool is_reusable(const krs__worker *w, const krs__pending *p) {
+    return w->state == KRS__WORKER_IDLE && w->client == p->client &&
+           p->values[KRS_SUBMIT_REUSE] != 0 &&
+           (w->group == NULL || w->limits.memory == p->values[KRS_SUBMIT_MEMORY]);
 }
 
 static krs__worker *find_worker(krs__server *s, const krs__pending *p) {
-    krs__worker *w = NULL;
-    if (p->values[KRS_SUBMIT_REUSE])
-        w = find_state(s, KRS__WORKER_IDLE, p->client);
-    return w != NULL ? w : find_state(s, KRS__WORKER_SPARE, -1);
+    krs__worker *spare = NULL;
+    for (size_t i = 0; i < KRS__WORKERS; i++) {
+        krs__worker *w = &s->workers[i];
+        if (w->pid == 0 || w->exited)
+            continue;
+        if (is_reusable(w, p))
+            return w;
+        if (w->state == KRS__WORKER_SPARE && spare == NULL)
+            spare = w;
+    }
+    return spare;
 }
 
-/* False where the worker does not take it, which then ends. */
-static bool give(krs__server *s, krs__worker *w, const krs__pending *p) {
+/* 0, or the errno with which the worker does not take it. */
+static int give(krs__server *s, krs__worker *w, const krs__pending *p) {
     const uint64_t now = krs__now();
     krs_frame run = {.kind = KRS_FRAME_RUN, .trial = p->trial};
     run.values[KRS_RUN_RESULT_MOST] = p->values[KRS_SUBMIT_MEMORY];
-    if (krs_frame_send(w->channel, &run, p->payload) != KRS_OK) {
-        krs__worker_kill(w, KRS_CAUSE_CLOSED);
-        return false;
-    }
+    if (krs_frame_send(w->channel, &run, p->payload) != KRS_OK)
+        return errno;
     w->state = KRS__WORKER_RUNNING;
     w->client = p->client;
     w->trial = p->trial;
@@ -76,10 +88,18 @@ static bool give(krs__server *s, krs__worker *w, const krs__pending *p) {
                               .cpu = p->values[KRS_SUBMIT_CPU],
                               .gpu = p->values[KRS_SUBMIT_GPU]};
     krs__watching_start(s, w, now);
+    krs__stream_listen(s, w, !s->clients[p->client].stalled);
     krs_frame started = {.kind = KRS_FRAME_STARTED, .trial = p->trial};
     started.values[KRS_STARTED_PID] = (uint64_t)w->pid;
     krs__client_tell(s, p->client, &started, -1);
-    return true;
+    return 0;
+}
+
+static void refuse_given(krs__server *s, const krs__pending *p, int error) {
+    char reason[128];
+    snprintf(reason, sizeof reason, "the trial cannot be sent to a worker: %s",
+             strerror(error));
+    refuse(s, p->client, p->trial, reason);
 }
 
 void krs__trial_assign(krs__server *s) {
@@ -88,10 +108,17 @@ void krs__trial_assign(krs__server *s) {
         krs__worker *w = find_worker(s, *link);
         if (w == NULL) {
             link = &(*link)->next;
-        } else if (give(s, w, *link)) {
-            close((*link)->payload);
-            unlink_pending(s, link);
+            continue;
         }
+        const int error = give(s, w, *link);
+        if (error == EPIPE || error == EAGAIN) { /* it has gone, or does not read */
+            krs__worker_kill(w, KRS_CAUSE_CLOSED);
+            continue;
+        }
+        if (error != 0) /* no worker can be to blame: kernel memory, descriptors */
+            refuse_given(s, *link, error);
+        close((*link)->payload);
+        unlink_pending(s, link);
     }
 }
 
@@ -121,7 +148,7 @@ void krs__trial_forget_client(krs__server *s, int client) {
         w->trial = 0; /* nobody is left to be told */
         w->client = -1;
         krs__worker_kill(w, KRS_CAUSE_STOPPED);
-        krs__worker_listen(s, w, false);
+        krs__stream_listen(s, w, false);
         if (w->exited)
             krs__worker_finish(s, w); /* which waited for the client to read */
     }
@@ -157,7 +184,7 @@ void krs__trial_stop(krs__server *s, int client, const krs_frame *stop) {
             kill(-w->pid, SIGINT);
             w->ended_by_us = true;
             w->cause = KRS_CAUSE_STOPPED;
-            w->kill_at = now + grace < now ? UINT64_MAX : now + grace;
+            w->kill_at = krs__plus(now, grace);
         }
         return;
     }

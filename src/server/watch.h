@@ -80,7 +80,8 @@ typedef struct {
  * krs__process_anonymous() of the server as it forked; 0 for a process that shares
  * nothing. Processor time counts from now on. `group` is the one the process is in, or
  * NULL: memory is watched here then. `readers` and `group` must outlive the watch.
- * Returns when to look first. */
+ * Returns when to look first at a child that was forked just now and has nothing yet; a
+ * process that was at work before is to be looked at at once. */
 uint64_t krs__watch_start(krs__watch *watch, const krs__limits *limits,
                           const krs__readers *readers, const krs__cgroup *group,
                           pid_t pid, uint64_t inherited, uint64_t now);

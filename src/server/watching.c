@@ -4,11 +4,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/server.h"
 
 /* A group can be removed some moments after the last process in it has ended. */
 static const uint64_t REMOVE_AGAIN_NS = 20000000;
+enum { REMOVE_AT_MOST = 50 }; /* times, at the end */
+
+/* For how long workers are looked at before it is somebody else's turn: of a hundred
+ * that were started together all are due at once, and each can take some ms. */
+static const uint64_t LOOKS_NS = 5000000;
 
 /* To tell exactly what a trial made takes some ms: it is worth it, at the end, for one
  * that took longer than this. */
@@ -21,7 +27,7 @@ static krs__cgroup *make_group(krs__server *s, const krs__worker *w) {
     krs__cgroup *group;
     if (s->place == NULL || w->limits.memory == 0)
         return NULL;
-    snprintf(name, sizeof name, "keraser-%ld-%llu", (long)s->pid,
+    snprintf(name, sizeof name, KRS__GROUP_PREFIX "%ld-%llu", (long)s->pid,
              (unsigned long long)++s->groups);
     if (krs__cgroup_new(s->place, name, w->limits.memory, &group) != KRS_OK)
         return NULL;
@@ -39,6 +45,8 @@ void krs__watching_start(krs__server *s, krs__worker *w, uint64_t now) {
         w->group = make_group(s, w);
     w->look_at = krs__watch_start(&w->watch, &w->limits, &s->readers, w->group, w->pid,
                                   s->inherited, now);
+    if (w->trials > 1)
+        w->look_at = now; /* it has memory already */
     w->kill_at = 0;
 }
 
@@ -65,39 +73,66 @@ static void remove_groups(krs__server *s) {
     s->dying_count = left;
 }
 
-void krs__watching_turn(krs__server *s) {
+static void expire(uint64_t *time, uint64_t now) {
+    if (now >= *time)
+        *time = 0;
+}
+
+static bool is_due(uint64_t time, uint64_t now) {
+    return time != 0 && now >= time;
+}
+
+/* Takes turns, and leaves the rest to the next one. */
+static void look_at_due(krs__server *s) {
+    const uint64_t begin = krs__now();
     for (size_t i = 0; i < KRS__WORKERS; i++) {
-        krs__worker *w = &s->workers[i];
-        if (w->pid == 0 || w->exited)
+        const size_t row = (s->look_from + i) % KRS__WORKERS;
+        krs__worker *w = &s->workers[row];
+        if (w->pid == 0 || w->exited || w->look_at == 0)
             continue;
         const uint64_t now = krs__now();
-        if (w->kill_at != 0 && now >= w->kill_at)
-            krs__worker_kill(w, KRS_CAUSE_CLOSED);
-        else if (w->look_at != 0 && now >= w->look_at)
+        if (now - begin > LOOKS_NS) {
+            s->look_from = row;
+            return;
+        }
+        if (is_due(w->look_at, now))
             look(w, now);
     }
+}
+
+void krs__watching_turn(krs__server *s) {
+    const uint64_t now = krs__now();
+    expire(&s->fork_again, now);
+    expire(&s->spare_again, now);
+    for (size_t i = 0; i < KRS__WORKERS; i++) {
+        krs__worker *w = &s->workers[i];
+        if (w->pid != 0 && !w->exited && is_due(w->kill_at, now))
+            krs__worker_kill(w, KRS_CAUSE_CLOSED);
+    }
+    look_at_due(s);
     remove_groups(s);
 }
 
+/* The sooner of two times of which 0 is never. */
+static uint64_t sooner(uint64_t a, uint64_t b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 uint64_t krs__watching_next(const krs__server *s) {
-    uint64_t next = s->fork_again;
+    uint64_t next = sooner(s->fork_again, s->spare_again);
     for (size_t i = 0; i < KRS__WORKERS; i++) {
         const krs__worker *w = &s->workers[i];
-        const uint64_t due[] = {w->kill_at, w->look_at};
-        for (size_t j = 0; w->pid != 0 && !w->exited && j < 2; j++)
-            if (due[j] != 0 && (next == 0 || due[j] < next))
-                next = due[j];
+        if (w->pid != 0 && !w->exited)
+            next = sooner(next, sooner(w->kill_at, w->look_at));
     }
-    if (s->dying_count > 0) {
-        const uint64_t again = krs__now() + REMOVE_AGAIN_NS;
-        next = next == 0 || again < next ? again : next;
-    }
-    return next;
+    return s->dying_count == 0 ? next : sooner(next, krs__now() + REMOVE_AGAIN_NS);
 }
 
 void krs__watching_done(krs__worker *w) {
     const uint64_t now = krs__now();
     uint64_t next;
+    if (w->exited)
+        return; /* the number may be another's by now */
     if (w->recycle != 0 || now - w->watch.start >= CLOSE_LOOK_AFTER_NS)
         w->watch.close.at = 0;
     krs__watch_look(&w->watch, now, &next);
@@ -105,6 +140,8 @@ void krs__watching_done(krs__worker *w) {
 
 void krs__watching_last(krs__worker *w) {
     uint64_t next;
+    if (w->trial == 0) /* a spare, never watched, or one that has answered */
+        return;
     const bool killed_by_kernel =
         krs__watch_look(&w->watch, krs__now(), &next) == KRS__OVER_MEMORY;
     if (w->group != NULL && killed_by_kernel && !w->ended_by_us) {
@@ -117,11 +154,23 @@ void krs__watching_end(krs__server *s, krs__worker *w) {
     if (w->group == NULL)
         return;
     krs__cgroup_kill(w->group);
-    if (krs__cgroup_free(w->group) == KRS_OK)
-        w->group = NULL;
-    else if (s->dying_count < KRS__WORKERS)
+    const bool removed = krs__cgroup_free(w->group) == KRS_OK;
+    if (!removed && s->dying_count < KRS__WORKERS)
         s->dying[s->dying_count++] = w->group;
+    else if (!removed)
+        krs__cgroup_forget(w->group);
     w->group = NULL;
+}
+
+void krs__watching_close(krs__server *s) {
+    const struct timespec pause = {.tv_nsec = (long)REMOVE_AGAIN_NS};
+    remove_groups(s);
+    for (int i = 0; s->dying_count > 0 && i < REMOVE_AT_MOST; i++) {
+        nanosleep(&pause, NULL);
+        remove_groups(s);
+    }
+    while (s->dying_count > 0)
+        krs__cgroup_forget(s->dying[--s->dying_count]);
 }
 
 void krs__watching_figures(const krs__worker *w, uint64_t *values) {

@@ -1,10 +1,9 @@
-/* Workers: forked, listened to, killed, reaped. */
+/* Workers: forked, killed, reaped. */
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,11 +14,13 @@
  * long a worker has to end by itself once it has nothing to do. */
 static const uint64_t FORK_AGAIN_NS = 1000000000, DISMISS_NS = 2000000000;
 
-bool krs__worker_wanted(const krs__server *s, uint64_t now) {
-    if (s->refusal[0] != '\0' || now < s->fork_again)
+bool krs__worker_wanted(const krs__server *s) {
+    if (s->refusal[0] != '\0' || s->fork_again != 0)
         return false;
     if (s->first_pending != NULL)
         return true;
+    if (s->spare_again != 0)
+        return false;
     uint32_t wanted = 0, spares = 0, rows = 0;
     for (size_t i = 0; i < KRS__CLIENTS; i++)
         if (s->clients[i].socket >= 0 && s->clients[i].spares > wanted)
@@ -80,10 +81,14 @@ static void add_row(krs__server *s, krs__worker *w, pid_t pid, const streams *ma
     /* The child says it too: whoever comes first. Signals to the group then reach it
      * from the beginning. */
     setpgid(pid, pid);
-    krs__worker_listen(s, w, true);
+    krs__stream_listen(s, w, true);
+    if (w->state == KRS__WORKER_ENDING) /* it could not be listened to */
+        s->fork_again = krs__now() + FORK_AGAIN_NS;
 }
 
 static void fork_failed(krs__server *s, const char *reason, bool for_now) {
+    if (reason[0] == '\0')
+        reason = "the server must not fork";
     if (for_now)
         s->fork_again = krs__now() + FORK_AGAIN_NS;
     else
@@ -105,13 +110,16 @@ static bool fork_safely(krs__server *s, const krs_server_hooks *hooks, pid_t *pi
         snprintf(reason, room, "the server cannot fork: %s", strerror(errno));
         return true;
     }
+    const uint64_t ended = krs__now();
+    if (!krs__safety_look(hooks, reason, room)) {
+        kill(*pid, SIGKILL);
+        while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        return false;
+    }
     s->forks++;
-    s->fork_time += krs__now() - began;
-    if (krs__safety_look(hooks, reason, room))
-        return true;
-    kill(*pid, SIGKILL);
-    waitpid(*pid, NULL, 0);
-    return false;
+    s->fork_time += ended - began;
+    return true;
 }
 
 bool krs__worker_fork(krs__server *s, const krs_server_hooks *hooks, int *channel) {
@@ -146,103 +154,6 @@ bool krs__worker_fork(krs__server *s, const krs_server_hooks *hooks, int *channe
     return false;
 }
 
-void krs__worker_listen(krs__server *s, krs__worker *w, bool listen) {
-    static const krs__tag tags[] = {KRS__TAG_CHANNEL, KRS__TAG_STDOUT, KRS__TAG_STDERR};
-    const int ends[] = {w->channel, w->output[0], w->output[1]};
-    if (w->listening == listen)
-        return;
-    w->listening = listen;
-    for (size_t i = 0; i < 3; i++) {
-        if (ends[i] < 0)
-            continue;
-        if (listen)
-            krs__server_wait_for(s, ends[i], tags[i], (size_t)(w - s->workers),
-                                 w->generation);
-        else
-            epoll_ctl(s->epoll, EPOLL_CTL_DEL, ends[i], NULL);
-    }
-}
-
-static void close_end(int *end) {
-    if (*end >= 0)
-        close(*end);
-    *end = -1;
-}
-
-/* Passes on what a pipe has; closes it at its end. */
-static void read_output(krs__server *s, krs__worker *w, int stream) {
-    char text[KRS_FRAME_TEXT];
-    while (w->output[stream - 1] >= 0) {
-        const ssize_t got = read(w->output[stream - 1], text, sizeof text);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        if (got <= 0) {
-            close_end(&w->output[stream - 1]);
-            return;
-        }
-        if (w->trial == 0)
-            continue; /* of a spare, or after its answer: nobody's */
-        krs_frame output = {.kind = KRS_FRAME_OUTPUT, .trial = w->trial};
-        output.values[KRS_OUTPUT_STREAM] = (uint64_t)stream;
-        output.text = text;
-        output.length = (size_t)got;
-        krs__client_tell(s, w->client, &output, -1);
-        if (s->clients[w->client].stalled && !w->exited)
-            return; /* the rest waits in the pipe */
-    }
-}
-
-static void take(krs__server *s, krs__worker *w, krs_frame *frame, int descriptor) {
-    if (frame->kind == KRS_FRAME_OUTPUT && w->trial != 0) {
-        frame->trial = w->trial;
-        krs__client_tell(s, w->client, frame, -1);
-    } else if (frame->kind == KRS_FRAME_DONE && w->trial != 0) {
-        /* What native code wrote before it comes before the answer. */
-        read_output(s, w, 1);
-        read_output(s, w, 2);
-        krs__trial_done(s, w, frame, descriptor);
-    } else {
-        if (descriptor >= 0)
-            close(descriptor);
-        if (frame->kind != KRS_FRAME_OUTPUT)
-            krs__worker_kill(w, KRS_CAUSE_FORMAT);
-    }
-}
-
-static void read_channel(krs__server *s, krs__worker *w) {
-    while (w->channel >= 0) {
-        krs_frame frame;
-        int descriptor;
-        const krs_status status =
-            krs_frame_receive(w->channel, s->frame, &frame, &descriptor);
-        if (status == KRS_OK) {
-            take(s, w, &frame, descriptor);
-            if (w->client >= 0 && s->clients[w->client].stalled && !w->exited)
-                return;
-            continue;
-        }
-        if (status == KRS_SYSTEM && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
-        close_end(&w->channel);
-        if (w->state == KRS__WORKER_ENDING || w->exited)
-            return;
-        if (status == KRS_FORMAT)
-            krs__worker_kill(w, KRS_CAUSE_FORMAT);
-        else /* it is about to end, as a rule; if not, it is of no use any more */
-            krs__worker_dismiss(w);
-    }
-}
-
-void krs__worker_event(krs__server *s, size_t row, krs__tag tag) {
-    krs__worker *w = &s->workers[row];
-    if (tag == KRS__TAG_CHANNEL)
-        read_channel(s, w);
-    else
-        read_output(s, w, tag == KRS__TAG_STDOUT ? 1 : 2);
-}
-
 void krs__worker_kill(krs__worker *w, krs_cause cause) {
     if (w->pid == 0 || w->exited)
         return;
@@ -267,33 +178,34 @@ void krs__worker_dismiss(krs__worker *w) {
 }
 
 void krs__worker_finish(krs__server *s, krs__worker *w) {
-    krs__worker_listen(s, w, false);
-    read_output(s, w, 1);
-    read_output(s, w, 2);
-    read_channel(s, w);
+    krs__stream_listen(s, w, false);
+    krs__stream_drain(s, w);
     krs__trial_ended(s, w);
-    close_end(&w->channel);
-    close_end(&w->output[0]);
-    close_end(&w->output[1]);
+    krs__worker_free(s, w);
+    krs__children_end_strays(s);
+}
+
+void krs__worker_free(krs__server *s, krs__worker *w) {
+    krs__stream_close(w);
     krs__watching_end(s, w);
     w->generation++;
     w->pid = 0;
-    krs__children_end_strays(s);
 }
 
 static krs__worker *row_of(krs__server *s, pid_t pid) {
     for (size_t i = 0; i < KRS__WORKERS; i++)
-        if (s->workers[i].pid == pid)
+        if (s->workers[i].pid == pid && !s->workers[i].exited)
             return &s->workers[i];
     return NULL;
 }
 
 void krs__worker_reap(krs__server *s) {
+    bool strays = false;
     while (true) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
             info.si_pid == 0)
-            return;
+            break;
         /* Left behind by a worker, and ours since that one ended, where it has no row.
          */
         krs__worker *w = row_of(s, info.si_pid);
@@ -302,12 +214,17 @@ void krs__worker_reap(krs__server *s) {
             kill(-w->pid, SIGKILL); /* its group, as long as the number is its own */
         }
         waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+        strays |= w == NULL;
         if (w == NULL)
             continue;
+        if (w->state == KRS__WORKER_SPARE)
+            s->spare_again = krs__now() + FORK_AGAIN_NS;
         w->exited = true;
         w->exit = info;
         w->look_at = w->kill_at = 0;
         if (w->client < 0 || !s->clients[w->client].stalled)
             krs__worker_finish(s, w);
     }
+    if (strays) /* whose own children are ours now */
+        krs__children_end_strays(s);
 }

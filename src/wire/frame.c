@@ -43,6 +43,10 @@ int krs_frame_values(unsigned kind) {
     return shape_of(kind).values;
 }
 
+size_t krs_frame_descriptors(unsigned kind) {
+    return shape_of(kind).descriptors;
+}
+
 krs_status krs_frame_decode(const void *bytes, size_t length, size_t descriptors,
                             krs_frame *frame) {
     head h;

@@ -143,6 +143,8 @@ typedef struct {
 
 /* Values that frames of `kind` have; -1 where there is no such kind. */
 int krs_frame_values(unsigned kind);
+/* How many descriptors come with it: 0 or 1. */
+size_t krs_frame_descriptors(unsigned kind);
 
 /* Reads a message of `length` bytes with which `descriptors` came. The text of the
  * frame stays where it is, in `bytes`. KRS_FORMAT for anything that is no frame to the
@@ -154,14 +156,16 @@ krs_status krs_frame_decode(const void *bytes, size_t length, size_t descriptors
  * too long for its kind or there is no such kind. */
 size_t krs_frame_encode(const krs_frame *frame, void *bytes);
 
-/* Sends one frame, with `descriptor`, which stays the caller's, where its kind has one.
+/* Sends one frame, with `descriptor`, which stays the caller's, where its kind has one,
+ * and -1 where not. KRS_INVALID where that is not so or it cannot be encoded.
  * KRS_SYSTEM with errno: EAGAIN where the socket does not wait, EPIPE where nobody is
  * left. Raises no SIGPIPE. */
 krs_status krs_frame_send(int socket, const krs_frame *frame, int descriptor);
 
 /* Takes one frame; its text is in `bytes`, room for KRS_FRAME_MOST. `*descriptor` is
  * the caller's, close-on-exec; -1 where the kind has none. KRS_SYSTEM with errno, which
- * is 0 at the end; KRS_FORMAT for what is no frame, or longer than one. */
+ * is 0 at the end, as which an empty message counts; KRS_FORMAT for what is no frame,
+ * or longer than one. */
 krs_status krs_frame_receive(int socket, void *bytes, krs_frame *frame,
                              int *descriptor);
 

@@ -23,7 +23,8 @@ krs_status krs_frame_send(int socket, const krs_frame *frame, int descriptor) {
     struct iovec part = {.iov_base = bytes};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     part.iov_len = krs_frame_encode(frame, bytes);
-    if (part.iov_len == 0)
+    if (part.iov_len == 0 ||
+        krs_frame_descriptors(frame->kind) != (size_t)(descriptor >= 0))
         return KRS_INVALID;
     if (descriptor >= 0) {
         memset(&ancillary, 0, sizeof ancillary);
@@ -64,10 +65,12 @@ krs_status krs_frame_receive(int socket, void *bytes, krs_frame *frame,
                              .msg_iovlen = 1,
                              .msg_control = ancillary.bytes,
                              .msg_controllen = sizeof ancillary.bytes};
+    /* A peer that closed with something unread resets the connection, said once, before
+     * what it had sent by then. */
     ssize_t got;
     do
         got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0)
         return KRS_SYSTEM;
     int taken[DESCRIPTORS];

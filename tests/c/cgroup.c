@@ -4,11 +4,16 @@
 #include "proc/cgroup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fake_cgroup.h"
 #include "topic.h"
+
+int __real_mkdir(const char *path, mode_t mode);
+int __real_rmdir(const char *path);
 
 static int start(void **state) {
     (void)state;
@@ -47,6 +52,29 @@ static void assert_no_place(const char *own, const char *part) {
     if (strstr(reason, part) == NULL)
         fail_msg("\"%s\" and not \"%s\"", reason, part);
     assert_int_equal(fake_groups(), groups);
+}
+
+static void what_a_killed_process_left_is_removed_and_nothing_else(void **state) {
+    (void)state;
+    krs__cgroup_place *place;
+    const char *reason, *left = "keraser-999999999-1"; /* above any process's number */
+    char alive[64], path[4096];
+    snprintf(alive, sizeof alive, "keraser-%ld-1", (long)getpid());
+    const char *names[] = {left, alive, "keraser-999999999", "keraser-x-1", "other"};
+    fake_group("/user", "cpu memory\n", "memory\n", "");
+    fake_group("/user/own", "memory\n", "", "77\n");
+    assert_int_equal(krs__cgroup_place_open(fake_files("/user/own"), &place, &reason),
+                     KRS_OK);
+    for (size_t i = 0; i < LENGTH_OF(names); i++) {
+        snprintf(path, sizeof path, "%s/user/%s", fake_root(), names[i]);
+        assert_int_equal(__real_mkdir(path, 0700), 0);
+    }
+    krs__cgroup_place_sweep(place, "keraser-");
+    for (size_t i = 0; i < LENGTH_OF(names); i++) {
+        snprintf(path, sizeof path, "%s/user/%s", fake_root(), names[i]);
+        assert_int_equal(__real_rmdir(path), names[i] == left ? -1 : 0);
+    }
+    krs__cgroup_place_close(place);
 }
 
 static void
@@ -420,6 +448,7 @@ static void this_machine_has_a_place_or_says_why_not(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        ON_FAKE(what_a_killed_process_left_is_removed_and_nothing_else),
         ON_FAKE(the_parent_of_our_group_is_the_place_where_it_passes_memory_on),
         ON_FAKE(a_group_that_holds_no_process_is_told_to_pass_memory_on),
         ON_FAKE(the_root_passes_memory_on_whoever_is_in_it),

@@ -9,11 +9,12 @@ import array
 import functools
 import gc
 import os
+import socket
 import sys
 import threading
 
 import keraser
-from keraser import _core
+from keraser import _core, wire
 
 
 def just_call(function, *arguments):
@@ -340,6 +341,63 @@ def mapping(_world, via=just_call):
         os.close(descriptor)
 
 
+def listen(_world, via=just_call):
+    listening = via(_core.listen)
+    if listening is None:
+        return None
+    os.close(listening[0])
+    return listening[1][:1]
+
+
+def connect(_world, via=just_call):
+    listener, name = _core.listen()
+    try:
+        connected = via(_core.connect, name)
+        if connected is None:
+            return None
+        os.close(connected)
+        return "connected"
+    finally:
+        os.close(listener)
+
+
+FRAME = wire.OUTPUT, 7, (1,), b"text", -1
+
+
+def send(_world, via=just_call):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        via(_core.send, ours.fileno(), *FRAME)
+
+
+def receive(_world, via=just_call):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        _core.send(ours.fileno(), *FRAME)
+        return via(_core.receive, theirs.fileno(), 1000)
+
+
+def protocol(_world, via=just_call):
+    return via(_core.protocol)
+
+
+def collapse(_world, via=just_call):
+    joined = via(_core.collapse)
+    return None if joined is None else joined % (2 << 20)
+
+
+def serve(_world, via=just_call):
+    """Of a lease that has ended."""
+    listener, _ = _core.listen()
+    lease, end = os.pipe()
+    os.close(end)
+    try:
+        return via(_core.serve, listener, lease, os.getppid(), "broken", type)
+    finally:
+        os.close(lease)
+        os.close(listener)
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -370,11 +428,18 @@ CALLS = {
     "tensorflow_hash": [tensorflow_hash],
     "address": [address],
     "Mapping": [mapping],
+    "listen": [listen],
+    "connect": [connect],
+    "send": [send],
+    "receive": [receive],
+    "protocol": [protocol],
+    "collapse": [collapse],
+    "serve": [serve],
 }
 
 
-#: Calls that read the whole heap, some ms each: they are made less often.
-HEAP = {ask, ask_whole, ask_in_a_child, ask_for_the_nearest}
+#: Calls that read the whole heap or start a server, some ms each: made less often.
+HEAP = {ask, ask_whole, ask_in_a_child, ask_for_the_nearest, collapse, serve}
 
 
 def release_twice(_world):
@@ -417,6 +482,22 @@ REFUSED = [
     (TypeError, lambda w: _core.Mapping(w, 1)),
     (ValueError, lambda _: _core.Mapping(-1, 0)),
     (OSError, lambda _: _core.Mapping(-1, 1)),
+    (TypeError, lambda w: _core.connect(w)),
+    (TypeError, lambda _: _core.connect(b"x" * 200)),
+    (ValueError, lambda _: _core.connect(b"")),
+    (ConnectionRefusedError, lambda _: _core.connect(b"\0nobody listens here")),
+    (TypeError, lambda _: _core.send(-1, wire.ASK, 0, [])),
+    (ValueError, lambda _: _core.send(-1, wire.ASK, 0, (1,))),
+    (ValueError, lambda _: _core.send(-1, 9999, 0, ())),
+    (OverflowError, lambda _: _core.send(-1, wire.HELLO, 0, (1 << 64,))),
+    (ValueError, lambda _: _core.send(-1, wire.OUTPUT, 0, (1,), bytes(40000))),
+    (ValueError, lambda _: _core.send(-1, wire.ASK, 0, (), b"", 0)),
+    (OSError, lambda _: _core.send(-1, wire.ASK, 0, ())),
+    (OSError, lambda _: _core.receive(-1)),
+    (TypeError, lambda w: _core.receive(w)),
+    (TypeError, lambda w: _core.serve(-1, -1, 0, None, w)),
+    (TypeError, lambda w: _core.serve(w)),
+    (OSError, lambda _: _core.serve(-1, -1, os.getppid(), "broken", type)),
     (TypeError, lambda w: _core.ask(w.box, w.box, w, [], [])),
     (TypeError, lambda w: _core.ask(w, w.box, None, [], [])),
     (TypeError, lambda w: _core.ask([], w, None, [], [])),

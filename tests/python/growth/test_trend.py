@@ -1,9 +1,11 @@
 """Verdicts on growth: how often they are wrong on series of which the truth is known,
 and what must hold exactly. bench/trend.py prints the rates of many more."""
 
+import gc
 import math
 import tracemalloc
 from collections import Counter
+from functools import lru_cache
 from random import Random
 
 import pytest
@@ -56,14 +58,27 @@ def test_as_many_more_trials_as_it_asks_for_are_about_enough():
     assert told >= 100
 
 
-@pytest.mark.parametrize("tolerance", [TOLERANCE, 0])
-def test_looking_on_schedule_alarms_in_less_than_one_run_of_a_hundred(tolerance):
-    random, alarms, schedule = Random(7), 0, [n for n in range(301) if looks(n)]
+def remembering(function):
+    """The same function, which does not calculate the same twice in succession."""
+    kept = lru_cache(4)(lambda values, *rest: function(list(values), *rest))
+    return lambda values, *rest: kept(tuple(values), *rest)
+
+
+def test_looking_on_schedule_alarms_in_less_than_one_run_of_a_hundred(monkeypatch):
+    """With the tolerance and without, on the same runs; length by length, since the
+    curves of the last one are kept."""
+    for name in ("fit", "theil_sen"):
+        monkeypatch.setattr(trend, name, remembering(getattr(trend, name)))
+    schedule = [n for n in range(301) if looks(n)]
     assert schedule == [5, 10, 20, 40, 80, 160]
-    for _ in range(RUNS):
-        run = series.flat(random, 160)
-        alarms += any(judge(run[:n], tolerance).verdict == "leaking" for n in schedule)
-    assert alarms < RUNS / 100
+    random, alarms = Random(7), {TOLERANCE: set(), 0: set()}
+    runs = [series.flat(random, 160) for _ in range(RUNS)]
+    for n in schedule:
+        for number, run in enumerate(runs):
+            for tolerance, alarmed in alarms.items():
+                if judge(run[:n], tolerance).verdict == "leaking":
+                    alarmed.add(number)
+    assert max(map(len, alarms.values())) < RUNS / 100
 
 
 @pytest.mark.parametrize("n", [4, 5, 7, 20, 300, 1000])
@@ -168,3 +183,12 @@ def test_judging_after_each_trial_keeps_next_to_nothing():
     finally:
         tracemalloc.stop()
     assert kept <= 64 << 10, kept
+
+
+def test_judging_more_trials_keeps_no_more_objects():
+    counts = []
+    for n in (20, 400):
+        judge([float(number) for number in range(n)], TOLERANCE)
+        gc.collect()
+        counts.append(len(gc.get_objects()))
+    assert counts[1] <= counts[0]

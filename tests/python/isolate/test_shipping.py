@@ -90,9 +90,14 @@ def test_each_kind_of_model_comes_back_equal(name):
 
 
 def test_metrics_of_a_model_begin_anew():
-    model, x, y = parkable.MODELS["jitted"]()
+    """Keras does not set them back before the first epoch, as they are new then."""
+    model, x, y = parkable.MODELS["dense"]()
     parkable.fit(model, x, y)
-    assert train_on(there_and_back(model), x, y) == train_on(model, x, y)
+    assert any(np.any(v.numpy()) for v in model.metrics_variables)
+    [mine] = model._compile_metrics._user_metrics
+    [back] = there_and_back(model)._compile_metrics._user_metrics
+    assert back.get_config() == mine.get_config()
+    assert not any(np.any(variable.numpy()) for variable in back.variables)
 
 
 def double(x):
@@ -134,20 +139,71 @@ def train_own(own):
     model = net()
     model.compile("rmsprop", loss, metrics=["mae"])
     model.fit(ONES, np.ones((2, 2)), verbose=0)
-    return model, state(model), np.asarray(model(ONES))
+    return model, state(model), look(model), np.asarray(model(ONES))
 
 
 def test_classes_of_ones_own_come_back_as_they_went(peer):
+    layers.Dense(1)  # here they would be called otherwise
     own = make_own()
-    model, before, outputs = peer.call(train_own, own)
+    model, before, looks, outputs = peer.call(train_own, own)
     assert type(model) is own[1]
     assert type(model.scale) is own[0]
     assert model.scale.factor == 3
     assert model.loss is not None
     assert model.built
+    assert look(model) == looks
     assert state(model) == before
     assert np.array_equal(model(ONES), outputs)
     model.fit(ONES, np.ones((2, 2)), verbose=0)
+
+
+def make_functional():
+    """Everything in it is of one's own, and in the configuration by its name."""
+
+    class Start(keras.initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return keras.ops.ones(shape, dtype)
+
+    class Rate(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return keras.ops.cast(step, "float32") * 0 + 0.5
+
+        def get_config(self):
+            return {}
+
+    class Loss(keras.losses.Loss):
+        def call(self, y, p):
+            return keras.ops.mean((y - p) ** 2)
+
+    class Square(keras.metrics.MeanSquaredError):
+        pass
+
+    def activation(x):
+        return x + 1
+
+    scale, *_ = make_own()
+    start = keras.Input((3,))
+    dense = layers.Dense(3, activation, kernel_initializer=Start())
+    inner = keras.Sequential([scale(3), layers.TimeDistributed(dense)])
+    outputs = inner(layers.Reshape((1, 3))(start))
+    model = keras.Model(start, layers.Flatten()(outputs))
+    model.compile(keras.optimizers.SGD(Rate()), Loss(), metrics=[Square()])
+    model.fit(ONES, ONES, verbose=0)
+    square = Square()
+    square.update_state([[1.0]], [[4.0]])
+    return model, [Start(), Rate(), Loss()], square, state(model), look(model)
+
+
+def test_classes_in_a_configuration_are_found_though_nobody_registered_them(peer):
+    model, parts, square, before, looks = peer.call(make_functional)
+    assert state(model) == before
+    assert [seen[::2] for seen in look(model)] == [seen[::2] for seen in looks]
+    assert type(model.loss) is type(parts[2])
+    assert type(model.layers[2].layers[1].layer.kernel_initializer) is type(parts[0])
+    assert type(model.optimizer._learning_rate) is type(parts[1])
+    assert float(square.result()) == 9
+    model.fit(ONES, ONES, verbose=0)
+    assert type(model._compile_metrics.metrics[0]) is type(square)
 
 
 def test_a_model_goes_there_as_well(peer):

@@ -1,6 +1,7 @@
 """trials(): a loop that stays flat, says so, and names what does not."""
 
 import json
+import re
 import sys
 import xml.etree.ElementTree
 from importlib.util import find_spec
@@ -8,6 +9,7 @@ from importlib.util import find_spec
 import keraser
 import pytest
 import tensorflow as tf
+from keraser import progress_bar
 from small_models import X, Y, build, trained
 
 COUNTS = ("graphs", "handles", "functions", "threads")
@@ -36,7 +38,7 @@ def test_a_plain_loop_is_flat():
 
 def test_a_leak_is_found_and_its_holder_named():
     kept_by_the_user = []
-    trials = sweep(range(12), on_growth="warn")
+    trials = sweep(range(10), on_growth="warn")
 
     def loop():
         for trial in trials:
@@ -47,7 +49,7 @@ def test_a_leak_is_found_and_its_holder_named():
     report = trials.report()
     assert {"graphs", "handles", "objects"} <= set(report.leaking)
     assert report.verdict == "leaking"
-    assert "10 more Sequential" in "\n".join(report.culprits)
+    assert "8 more Sequential" in "\n".join(report.culprits)
     assert "kept_by_the_user" in report.summary()
     for model in kept_by_the_user:
         keraser.clear(model)
@@ -57,7 +59,7 @@ def test_growth_can_end_the_loop_or_call_a_function():
     shelf, reports = [], []
 
     def loop(on_growth):
-        for trial in sweep(range(30), on_growth=on_growth):
+        for trial in sweep(range(12), on_growth=on_growth):
             shelf.append(trial.keep(tf.function(lambda x: x + 1)))
             shelf[-1](tf.ones(3))
 
@@ -186,3 +188,24 @@ def test_what_a_trial_returns_is_handed_out():
     assert not is_shell(found)
     assert found.predict(X, verbose=0).shape == (len(X), 1)
     keraser.clear(found)
+
+
+@pytest.mark.skipif(not find_spec("rich"), reason="rich is not installed")
+def test_memory_and_growth_stand_beside_the_bar(monkeypatch, capsys):
+    monkeypatch.setattr(progress_bar, "_is_watched", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    shelf = []
+    for _ in keraser.trials(range(8), on_growth="ignore"):
+        shelf.extend([[]] for _ in range(500))
+    told = capsys.readouterr().err
+    assert "8/8" in told
+    note = re.search(r"RSS [\d.,]+ [MG]iB, \+([\d,.]+) objects a trial \(.+\)", told)
+    assert 900 < float(note[1].replace(",", "")) < 1100
+
+
+@pytest.mark.parametrize(("wanted", "watched"), [(False, True), (True, False)])
+def test_no_bar_where_nobody_wants_it_or_looks(monkeypatch, capsys, wanted, watched):
+    monkeypatch.setattr(progress_bar, "_is_watched", lambda: watched)
+    for _ in keraser.trials(range(3), progress=wanted):
+        pass
+    assert capsys.readouterr().err == ""

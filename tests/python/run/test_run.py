@@ -136,7 +136,7 @@ def test_signals_reach_the_program_itself(folder):
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, lambda *_: sys.exit(42))\n"
         "print('ready', flush=True)\n"
-        "time.sleep(60)\n"
+        "while True: time.sleep(0.1)\n"
     )
     sigint, sigkill = signal.SIGINT, signal.SIGKILL
     for sent, status, says in (

@@ -179,7 +179,7 @@ def serve(arm):
     answers, sys.stdout = sys.stdout, sys.stderr
     for line in sys.stdin:
         try:
-            answer = measure(arm=arm, **json.loads(line))
+            answer = measure(**{"arm": arm} | json.loads(line))
         except Exception:  # whatever it is, the test shows it
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers, flush=True)
@@ -189,7 +189,8 @@ def serve(arm):
 
 
 class Process:
-    """A process that measures recipes, one after another, all under the same arm."""
+    """A process that measures recipes, one after another; under `arm`, or others that
+    are guarded as that is."""
 
     def __init__(self, arm, *options):
         command = [sys.executable, __file__, "--serve", "--arm", arm, *options]
@@ -201,13 +202,13 @@ class Process:
             text=True,
         )
 
-    def measure(self, name, trials, full_size=False):
-        """What `measure` returns in that process.
+    def measure(self, name, trials, full_size=False, **arm):
+        """What `measure` returns in that process, `arm=` another one than its own.
 
         Raises:
             RuntimeError: the recipe failed there, or the process died of it.
         """
-        request = {"name": name, "trials": trials, "full_size": full_size}
+        request = {"name": name, "trials": trials, "full_size": full_size, **arm}
         try:
             print(json.dumps(request), file=self._child.stdin, flush=True)
         except BrokenPipeError:

@@ -12,12 +12,12 @@ BYSTANDERS = Path(__file__).with_name("bystanders.py")
 
 
 def test_live_models_compute_train_and_differentiate_as_if_nothing_was_cleared():
-    command = [sys.executable, BYSTANDERS, "--rounds", "10"]
+    command = [sys.executable, BYSTANDERS, "--rounds", "5"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert "10 rounds, 3 models untouched" in done.stdout
+    assert "5 rounds, 3 models untouched" in done.stdout
 
 
 TWICE = """

@@ -11,8 +11,10 @@ layers keep · `caches` TensorFlow caches · `session` Keras state and user sett
 values at once · `renewing` what they were before it ·
 `redrawing` fresh weights, `twins`, `build_order` and `randomness` what they come from ·
 `remaking` things made a second time, `customs` the user's own among them ·
-`births` who is being made · `gauges` what grows where something leaks ·
+`births` who is being made · `publishing` what TensorFlow notes of each function ·
+`gauges` what grows where something leaks ·
 `second_model` a model from another's configuration ·
+`shipping` what goes to another process, `crates` how a model does ·
 `health` what doctor() says, `pitfalls` what it warns of.
 """
 
@@ -36,6 +38,7 @@ from keraser.adapters.keras_tf import (
     model,
     nodes,
     pitfalls,
+    publishing,
     redrawing,
     registry,
     renewing,
@@ -322,6 +325,9 @@ class KerasTensorFlow:
 
     def value_name(self, value: Any) -> str:
         return births.value_name(value)
+
+    def stop_publishing(self) -> Callable[[], None]:
+        return publishing.stop()
 
     def guard_on(self) -> None:
         guard.turn_on()

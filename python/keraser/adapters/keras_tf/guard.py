@@ -12,7 +12,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from keraser.adapters.keras_tf import caches
+from keraser.adapters.keras_tf import caches, publishing
 from keraser.adapters.keras_tf.registry import (
     PREFIX,
     enclosing_graphs,
@@ -42,6 +42,7 @@ class GuardedRegistry(dict):
             weakref.WeakValueDictionary()
         )
         self._guarded = 0  # entries ever held weakly
+        self.publish_again = publishing.stop()
         for name, entry in plain.items():
             self._adopt(name, entry)
         self._alive = len(self._weak)  # when a gradient was last registered
@@ -166,7 +167,8 @@ def turn_off() -> None:
     """Puts an ordinary dict back, with every entry that is alive."""
     registry = _registry()
     if is_on():
-        registry._registry = registry._registry.plain()
+        guarded, registry._registry = registry._registry, registry._registry.plain()
+        guarded.publish_again()
 
 
 def _registry() -> Any:

@@ -3,7 +3,7 @@
 - Layers and models go as a crate (`crates.py`). What is part of a model that goes too
   stays part of it, whichever of the two comes first.
 - Optimizers by themselves go with copies of the variables that they train.
-- Metrics go by configuration and values, Keras variables by value.
+- Metrics go by configuration and values.
 - Callbacks go without the model that they watch: fit() gives them one.
 - Losses, initializers, schedules and the like go by their attributes.
 - Datasets are refused: they are a graph of this process.
@@ -82,7 +82,6 @@ class Shipper:
             (keras.Layer, self._reduce_layer),
             (keras.Optimizer, self._reduce_optimizer),
             (keras.Metric, _reduce_metric),
-            (keras.Variable, _reduce_variable),
             (keras.callbacks.Callback, _reduce_callback),
             (KerasSaveable, _reduce_plain),
         ]
@@ -173,27 +172,6 @@ def _make_metric(recipe: Recipe, values: crates.Values) -> Any:
     if len(metric.variables) == len(values.arrays):  # some are made when it is used
         crates.write(metric.variables, values)
     return metric
-
-
-def _reduce_variable(variable: Any) -> Any:
-    values = crates.read([variable])
-    settings = {
-        "dtype": variable.dtype,
-        "autocast": variable._autocast,
-        "aggregation": variable.aggregation,
-        "synchronization": variable.synchronization,
-    }
-    return _make_variable, (values, settings)
-
-
-def _make_variable(values: crates.Values, settings: dict[str, Any]) -> Any:
-    import keras
-
-    name = values.names[0][0]
-    shape = values.arrays[0].shape
-    made = keras.Variable("zeros", shape=shape, name=name, **settings)
-    crates.write([made], values)
-    return made
 
 
 def _reduce_callback(callback: Any) -> Any:
