@@ -18,6 +18,7 @@ static int help(void) {
         "registry guarded, dead models collected, and a report at the end.\n\n"
         "  --no-guard       leave TensorFlow's registry as it is\n"
         "  --trim           give free memory back to the system now and then\n"
+        "  --gpu            let free GPU memory go back page by page (docs/gpu.md)\n"
         "  --python PATH    the Python to run; else the one beside this program,\n"
         "                   else python3\n"
         "  --report FILE    write the report as JSON, too\n");

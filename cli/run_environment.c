@@ -59,6 +59,8 @@ int krs_prepare_environment(const krs_run_options *options, const char *startup)
         if (set_unless_set(settings[i].name, settings[i].value, mark) < 0)
             return -1;
     }
+    if (options->gpu && set("KERASER_GPU", "arm") < 0)
+        return -1;
     if (set("KERASER_RUN_GUARD", options->guard ? "1" : "0") < 0 ||
         set("KERASER_RUN_TRIM", options->trim ? "1" : "0") < 0 ||
         set("KERASER_RUN_REPORT", options->report) < 0)

@@ -34,6 +34,8 @@ static krs_mistake read_option(krs_run_options *options, int count, char **argum
         options->guard = 0;
     else if (!strcmp(argument, "--trim"))
         options->trim = 1;
+    else if (!strcmp(argument, "--gpu"))
+        options->gpu = 1;
     else if (!strcmp(argument, "--help") || !strcmp(argument, "-h"))
         options->help = 1;
     else if ((value = value_of("--python", count, arguments, at)))

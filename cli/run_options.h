@@ -5,6 +5,7 @@
 typedef struct {
     int guard;          /* 1 unless --no-guard */
     int trim;           /* 1 with --trim */
+    int gpu;            /* 1 with --gpu */
     int help;           /* 1 with --help: nothing else counts */
     const char *python; /* --python, or NULL */
     const char *report; /* --report, or NULL */

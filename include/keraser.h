@@ -384,6 +384,34 @@ enum { KRS_POOLS = 64 }; /* room enough */
 krs_status krs_tensorflow_release(unsigned which, krs_pool_trim *trims, size_t room,
                                   size_t *count);
 
+typedef struct krs_gpu_granules krs_gpu_granules; /* below, at GPU memory */
+
+/* What krs_tensorflow_arm() has done. */
+typedef struct {
+    krs_refusal refusal;
+    const char *symbol; /* what KRS_REFUSAL_SYMBOL misses, else NULL; static storage */
+    uint8_t late; /* the driver was called for memory before: what TensorFlow has by
+                     now stays as it is, what it takes from now on is in granules */
+} krs_arming;
+
+/* From now on the pools of GPUs get their memory in granules, and grow back by
+ * themselves into what krs_tensorflow_take_pages() has taken. Stores a few words into
+ * tables of TensorFlow's own and stays until the process ends; nothing that is called
+ * while a model trains is touched, but where a pool would grow. Once for a process:
+ * arming again does nothing. */
+krs_status krs_tensorflow_arm(const krs_gpu_granules *granules, krs_arming *arming);
+
+/* Whether that has been done: 0 or 1. */
+int krs_tensorflow_is_armed(void);
+
+/* Takes free pages from the pools of GPUs, down to the granule, wherever they are in a
+ * region. What is free is allocated, as anybody could, in pieces; work that might use
+ * it is waited for; and its granules are taken. Where TensorFlow finds nothing free it
+ * asks to grow, and then gets as many pieces back as it takes. Until then its own
+ * figures count them as in use. Other threads may work meanwhile; one that has to grow
+ * waits. Nothing where it is not armed. After krs_tensorflow_release(), as that. */
+krs_status krs_tensorflow_take_pages(krs_pool_trim *trims, size_t room, size_t *count);
+
 /* glibc's heap, by malloc_trim(0): all arenas, down to the single free page. */
 krs_status krs_glibc_trim(krs_trim *trim);
 
@@ -449,6 +477,31 @@ krs_status krs_gpu_settle(const krs_gpu *gpu, krs_gpu_state *states, size_t room
 /* Gives back what the default memory pools hold and nobody uses, and reads the states
  * anew. Those refused are left as they are. Settle them before. */
 krs_status krs_gpu_trim(const krs_gpu *gpu, krs_gpu_state *states, size_t count);
+
+/* GPU memory that can be taken away and brought back granule by granule while its
+ * addresses stay: functions in the place of cuMemAlloc() and cuMemFree(), and what can
+ * be done with what they gave. A table, because who asks for it (TensorFlow's
+ * allocators) and who makes it (the driver) do not know each other. Safe with threads.
+ * There is one for the process: what is called in cuMemAlloc()'s place has no argument
+ * by which to tell more apart. */
+struct krs_gpu_granules {
+    /* As cuMemAlloc() and cuMemFree(), with a current context, and with their answers.
+     * What is small, and what cannot be had in granules, is given as ever. */
+    int (*allocate)(uint64_t *address, size_t bytes);
+    int (*deallocate)(uint64_t address);
+    /* Bytes of a granule at `address`; 0 where memory is not in granules. */
+    size_t (*granule)(uint64_t address);
+    /* Waits for the work that could use it. 0, or the driver's error. */
+    int (*settle)(uint64_t address);
+    /* Takes the whole granules between away, and returns how many bytes that were.
+     * Nobody may use the memory; what was in it is lost. */
+    uint64_t (*take)(uint64_t begin, uint64_t end);
+    /* Brings back what was taken between, zeros or not; false where the driver has not
+     * as much: then nothing has changed. */
+    int (*bring)(uint64_t begin, uint64_t end);
+};
+
+void krs_gpu_granules_get(krs_gpu_granules *granules);
 
 /* The hash by which TensorFlow's resource manager knows a C++ type of this mangled
  * name: tsl::Hash64() of it. KRS_UNSUPPORTED where TensorFlow is not loaded or lacks

@@ -97,6 +97,13 @@ PyDoc_STRVAR(
     "Why the GPU driver of this process cannot be called; None if it can, or is not\n"
     "loaded.");
 PyDoc_STRVAR(
+    arm_gpu_doc,
+    "arm_gpu($module, /)\n--\n\n"
+    "From now on TensorFlow's pools of GPUs get memory in granules, which trim() can\n"
+    "take one by one: (why not or None, whether the driver was called before).");
+PyDoc_STRVAR(gpu_armed_doc, "gpu_armed($module, /)\n--\n\n"
+                            "Whether arm_gpu() has done it.");
+PyDoc_STRVAR(
     region_pools_doc,
     "region_pools($module, /)\n--\n\n"
     "The pools of TensorFlow whose free regions trim() would give back, as trim() has\n"
@@ -178,6 +185,8 @@ static PyMethodDef methods[] = {
     {"trim", krs_py_trim, METH_NOARGS, trim_doc},
     {"gpus", krs_py_gpus, METH_NOARGS, gpus_doc},
     {"gpu_refusal", krs_py_gpu_refusal, METH_NOARGS, gpu_refusal_doc},
+    {"arm_gpu", krs_py_arm_gpu, METH_NOARGS, arm_gpu_doc},
+    {"gpu_armed", krs_py_gpu_armed, METH_NOARGS, gpu_armed_doc},
     {"region_pools", krs_py_region_pools, METH_NOARGS, region_pools_doc},
     {"copy", (PyCFunction)(void (*)(void))krs_py_copy, METH_VARARGS | METH_KEYWORDS,
      copy_doc},

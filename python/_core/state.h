@@ -46,6 +46,8 @@ PyObject *krs_py_learn_arrays(PyObject *module, PyObject *arguments); /* referen
 PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
 PyObject *krs_py_trim(PyObject *module, PyObject *unused);            /* trim.c */
 PyObject *krs_py_gpus(PyObject *module, PyObject *unused);            /* trim_gpu.c */
+PyObject *krs_py_arm_gpu(PyObject *module, PyObject *unused);         /* trim_gpu.c */
+PyObject *krs_py_gpu_armed(PyObject *module, PyObject *unused);       /* trim_gpu.c */
 PyObject *krs_py_gpu_refusal(PyObject *module, PyObject *unused);     /* trim_gpu.c */
 PyObject *krs_py_region_pools(PyObject *module, PyObject *unused);    /* trim_gpu.c */
 PyObject *krs_py_copy(PyObject *module, PyObject *args, PyObject *kwargs); /* copy.c */

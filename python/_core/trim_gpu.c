@@ -46,6 +46,15 @@ static krs_status release_regions(unsigned which, krs_trims *trims) {
     return status;
 }
 
+static krs_status take_pages(krs_trims *trims) {
+    krs_pool_trim found[KRS_POOLS];
+    size_t count;
+    const krs_status status = krs_tensorflow_take_pages(found, KRS_POOLS, &count);
+    for (size_t i = 0; status == KRS_OK && i < count; i++)
+        krs_trims_add(trims, "pages of ", found[i].name, &found[i].trim);
+    return status;
+}
+
 static void trim_pools(gpus *g, krs_trims *trims) {
     uint64_t held[KRS_GPUS];
     for (size_t i = 0; i < g->count; i++)
@@ -80,9 +89,31 @@ krs_status krs_trim_gpu_pools(krs_trims *trims, const char **what) {
             release_regions(KRS_POOLS_OF_CPU | (ready ? KRS_POOLS_OF_GPU : 0), trims);
     }
     if (status == KRS_OK && ready)
+        status = take_pages(trims);
+    if (status == KRS_OK && ready)
         trim_pools(&g, trims);
     krs_gpu_free(g.gpu);
     return status;
+}
+
+/* Whether it was too late for what the pools have by now. */
+PyObject *krs_py_arm_gpu(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    krs_gpu_granules granules;
+    krs_arming arming;
+    krs_gpu_granules_get(&granules);
+    const krs_status status = krs_tensorflow_arm(&granules, &arming);
+    if (status != KRS_OK)
+        return krs_raise(status, "TensorFlow's pools");
+    if (arming.refusal == KRS_REFUSAL_NONE)
+        return Py_BuildValue("(OO)", Py_None, arming.late ? Py_True : Py_False);
+    return Py_BuildValue("(NO)", krs_refusal_words(arming.refusal, arming.symbol),
+                         Py_False);
+}
+
+PyObject *krs_py_gpu_armed(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(krs_tensorflow_is_armed());
 }
 
 static PyObject *describe(const krs_gpu_state *s) {

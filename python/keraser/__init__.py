@@ -41,6 +41,7 @@ from keraser.errors import (
 
 TYPE_CHECKING = False  # as type checkers know it; importing typing costs 2 ms
 if TYPE_CHECKING:
+    from keraser import gpu
     from keraser.changes import ChangedValue, SnapshotDiff
     from keraser.clearing import clear
     from keraser.cutting import Cut
@@ -66,7 +67,7 @@ if TYPE_CHECKING:
     from keraser.scoping import Scope, scope
     from keraser.snapshots import Snapshot, snapshot
     from keraser.trialing import Trial, Trials, trials
-    from keraser.trimming import PoolTrim, Trim, trim
+    from keraser.trimming import GpuChange, PoolTrim, Trim, trim
 
 #: Public name -> module that has it.
 _HOMES = {
@@ -121,6 +122,7 @@ _HOMES = {
     "Trials": "trialing",
     "trials": "trialing",
     "PoolTrim": "trimming",
+    "GpuChange": "trimming",
     "Trim": "trimming",
     "trim": "trimming",
 }
@@ -141,6 +143,7 @@ __all__ = [
     "Figure",
     "Figures",
     "Finding",
+    "GpuChange",
     "GrowthError",
     "GrowthReport",
     "GrowthWarning",
@@ -180,6 +183,7 @@ __all__ = [
     "census",
     "clear",
     "doctor",
+    "gpu",
     "guard",
     "isolated",
     "park",
@@ -197,6 +201,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "gpu":
+        return importlib.import_module("keraser.gpu")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'keraser' has no attribute {name!r}")
@@ -207,3 +213,16 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _arm() -> None:
+    """What KERASER_GPU=arm asks for; where that is refused, a warning says why."""
+    from keraser.gpu import arm_or_warn
+
+    arm_or_warn()
+
+
+if os.environ.get("KERASER_GPU") == "arm":
+    from keraser.adapters.on_import import when_imported
+
+    when_imported(_arm)

@@ -166,9 +166,13 @@ def _gpus() -> list[Finding]:
     gpus = _core.gpus()
     if not gpus:
         return [Finding("GPU driver", refused is None, refused or "no GPU is in use")]
+    armed = "by pages" if _core.gpu_armed() else "by regions alone: keraser.gpu.arm()"
     return [
-        Finding(f"GPU:{g['device']}", g["refused"] is None, g["refused"] or _use(g))
-        for g in gpus
+        *(
+            Finding(f"GPU:{g['device']}", g["refused"] is None, g["refused"] or _use(g))
+            for g in gpus
+        ),
+        Finding("GPU memory goes back", True, f"{armed}; see docs/gpu.md"),
     ]
 
 

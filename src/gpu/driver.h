@@ -7,6 +7,8 @@
 #ifndef KRS_GPU_DRIVER_H
 #define KRS_GPU_DRIVER_H
 
+#include <stdbool.h>
+
 #include "keraser.h"
 
 typedef int krs__device;
@@ -69,12 +71,70 @@ enum { KRS__POOL_HELD = 5, KRS__POOL_USED = 7 };
       (krs__memory_pool pool, int attribute, void *value))                             \
     X(pool_trim, "cuMemPoolTrimTo", (krs__memory_pool pool, size_t keep))
 
+/* CUmemAllocationProp and CUmemAccessDesc: memory of a device, and who may use it. */
+typedef struct {
+    int type, handle_types;
+    struct {
+        int type, id;
+    } where;
+    void *windows;
+    unsigned char flags[8];
+} krs__memory_kind;
+
+typedef struct {
+    struct {
+        int type, id;
+    } where;
+    int flags;
+} krs__memory_access;
+
+typedef void *krs__memory_handle;
+
+enum { KRS__MEMORY_PINNED = 1, KRS__MEMORY_OF_DEVICE = 1, KRS__MEMORY_READ_WRITE = 3 };
+
+/* What drivers since CUDA 10.2 have, for memory in granules (granules.c). Sizes and
+ * addresses are multiples of the granularity of the kind of memory.
+ *
+ * allocate         with a current context; beside it `deallocate`, which waits for all
+ *                  work first.
+ * current, current_device  any time; NULL, or an error, where there is no context.
+ * reserve          any time: addresses without memory. unreserve: as they were
+ * reserved, when nothing is mapped there. create           any time: memory without an
+ * address; released once, and gone when nothing of it is mapped either. map where
+ * nothing is mapped, a handle as a whole. Nobody can use it before set_access, which
+ * takes ranges of whole mappings. unmap            ranges of whole mappings. Does not
+ * wait: no work that uses the range may be queued. */
+#define KRS__DRIVER_GRANULE_FUNCTIONS(X)                                               \
+    X(allocate, "cuMemAlloc_v2", (uint64_t * address, size_t bytes))                   \
+    X(deallocate, "cuMemFree_v2", (uint64_t address))                                  \
+    X(current, "cuCtxGetCurrent", (krs__context * context))                            \
+    X(current_device, "cuCtxGetDevice", (krs__device * device))                        \
+    X(granularity, "cuMemGetAllocationGranularity",                                    \
+      (size_t * bytes, const krs__memory_kind *kind, int recommended))                 \
+    X(reserve, "cuMemAddressReserve",                                                  \
+      (uint64_t * address, size_t bytes, size_t alignment, uint64_t wish,              \
+       uint64_t flags))                                                                \
+    X(unreserve, "cuMemAddressFree", (uint64_t address, size_t bytes))                 \
+    X(create, "cuMemCreate",                                                           \
+      (krs__memory_handle * handle, size_t bytes, const krs__memory_kind *kind,        \
+       uint64_t flags))                                                                \
+    X(release, "cuMemRelease", (krs__memory_handle handle))                            \
+    X(map, "cuMemMap",                                                                 \
+      (uint64_t address, size_t bytes, size_t offset, krs__memory_handle handle,       \
+       uint64_t flags))                                                                \
+    X(unmap, "cuMemUnmap", (uint64_t address, size_t bytes))                           \
+    X(set_access, "cuMemSetAccess",                                                    \
+      (uint64_t address, size_t bytes, const krs__memory_access *access,               \
+       size_t count))
+
 typedef struct {
     void *library;
     const char *missing; /* the first function of the first list that is not there */
+    bool has_granules;   /* all of the last list are there */
 #define X(name, symbol, arguments) int(*name) arguments;
     KRS__DRIVER_FUNCTIONS(X)
     KRS__DRIVER_POOL_FUNCTIONS(X)
+    KRS__DRIVER_GRANULE_FUNCTIONS(X)
 #undef X
 } krs__driver;
 

@@ -17,15 +17,18 @@ static void find_all(krs__driver *d) {
 #undef X
 }
 
-static void find_pools(krs__driver *d) {
+static void find_others(krs__driver *d) {
     bool all = true;
 #define X(name, symbol, arguments)                                                     \
     *(void **)&d->name = dlsym(d->library, symbol);                                    \
     all &= d->name != NULL;
     KRS__DRIVER_POOL_FUNCTIONS(X)
-#undef X
     if (!all)
         d->default_pool = NULL;
+    all = true;
+    KRS__DRIVER_GRANULE_FUNCTIONS(X)
+#undef X
+    d->has_granules = all;
 }
 
 void krs__driver_open(const char *path, krs__driver *driver) {
@@ -34,7 +37,7 @@ void krs__driver_open(const char *path, krs__driver *driver) {
     if (driver->library == NULL)
         return;
     find_all(driver);
-    find_pools(driver);
+    find_others(driver);
 }
 
 void krs__driver_close(krs__driver *driver) {

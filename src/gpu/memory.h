@@ -1,4 +1,4 @@
-/* memory.h - krs_gpu_new() with the driver elsewhere, for tests. */
+/* memory.h - the same with the driver elsewhere, for tests. */
 #ifndef KRS_GPU_MEMORY_H
 #define KRS_GPU_MEMORY_H
 
@@ -6,5 +6,8 @@
 
 /* `path` NULL: the one that this process has loaded under its own name. */
 krs_status krs__gpu_new(const char *path, krs_gpu **gpu);
+
+/* Forgets the driver that it knows. */
+void krs__gpu_granules_use(const char *path);
 
 #endif

@@ -58,6 +58,8 @@ void krs__tensorflow_find(krs__tensorflow *tf) {
     missing = &tf->missing_for_regions;
     KRS__REGION_FUNCTIONS(X)
     KRS__REGION_TABLES(Y)
+    missing = &tf->missing_for_pages;
+    KRS__PAGE_FUNCTIONS(X)
 #undef X
 #undef Y
     close_loaded(&l);

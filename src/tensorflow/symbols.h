@@ -40,9 +40,26 @@
     X(gpu_state, "_ZN10tensorflow15GPUProcessState9singletonEPS0_", void *,            \
       (void *other))                                                                   \
     X(record_locked, KRS__RECORD_LOCKED, void *, (void *dump, void *pool))             \
-    X(release_regions, "_ZN3tsl12BFCAllocator21DeallocateFreeRegionsEm", bool,         \
-      (void *pool, size_t wanted))
+    X(release_regions, KRS__RELEASE_REGIONS, bool, (void *pool, size_t wanted))
 #define KRS__RECORD_LOCKED "_ZN3tsl12BFCAllocator23RecordMemoryMapInternalEv"
+
+/* The same for taking pages (pages.c): all of the class of the pools. */
+#define KRS__PAGE_FUNCTIONS(X)                                                         \
+    X(extend, KRS__EXTEND, bool, (void *pool, size_t alignment, size_t bytes))         \
+    X(largest_free, "_ZN3tsl12BFCAllocator16LargestFreeChunkEv", size_t, (void *pool)) \
+    X(allocate_raw,                                                                    \
+      "_ZN3tsl12BFCAllocator11AllocateRawEmmRKNS_20AllocationAttributesE", void *,     \
+      (void *pool, size_t alignment, size_t bytes, const void *attributes))            \
+    X(deallocate_raw, "_ZN3tsl12BFCAllocator13DeallocateRawEPv", void,                 \
+      (void *pool, void *memory))                                                      \
+    X(allocated_size, "_ZNK3tsl12BFCAllocator13AllocatedSizeEPKv", size_t,             \
+      (const void *pool, const void *memory))
+#define KRS__EXTEND "_ZN3tsl12BFCAllocator6ExtendEmm"
+#define KRS__RELEASE_REGIONS "_ZN3tsl12BFCAllocator21DeallocateFreeRegionsEm"
+
+/* Of whatever version of absl: what takes a lock and gives it back. */
+#define KRS__LOCK "_ZN4absl*5Mutex4lockEv"
+#define KRS__UNLOCK "_ZN4absl*5Mutex6unlockEv"
 
 /* What writes a line of the log, of whatever version of absl. */
 #define KRS__LOG_FLUSH "_ZN4absl*12log_internal10LogMessage5FlushEv"
@@ -56,9 +73,11 @@ typedef struct {
     bool loaded;         /* is TensorFlow in this process at all? */
     const char *missing; /* the first symbol of the lists that it does not have */
     const char *missing_for_regions; /* the same of the lists for them */
+    const char *missing_for_pages;
 #define X(name, symbol, result, arguments) result(*name) arguments;
     KRS__TENSORFLOW_FUNCTIONS(X)
     KRS__REGION_FUNCTIONS(X)
+    KRS__PAGE_FUNCTIONS(X)
 #undef X
 #define X(name, symbol) const char *name;
     KRS__TENSORFLOW_TABLES(X)

@@ -29,6 +29,19 @@ size_t dump_bytes(const dump *d)
 bool serialize(const dump *d, void *bytes, int size)
     NAMED_FUNCTION("_ZNK6google8protobuf11MessageLite16SerializeToArrayEPvi");
 void destroy(dump *d) NAMED_FUNCTION("_ZN10tensorflow10MemoryDumpD1Ev");
+void mutex_lock(int *mutex) NAMED_FUNCTION("_ZN4absl12lts_202508145Mutex4lockEv");
+void mutex_unlock(int *mutex) NAMED_FUNCTION("_ZN4absl12lts_202508145Mutex6unlockEv");
+bool extend(fake_pool *p, size_t alignment, size_t bytes)
+    NAMED_FUNCTION("_ZN3tsl12BFCAllocator6ExtendEmm");
+size_t largest_free(fake_pool *p)
+    NAMED_FUNCTION("_ZN3tsl12BFCAllocator16LargestFreeChunkEv");
+void *allocate_raw(fake_pool *p, size_t alignment, size_t bytes, const void *attributes)
+    NAMED_FUNCTION("_ZN3tsl12BFCAllocator11AllocateRawEmmRKNS_20AllocationAttributesE");
+void deallocate_raw(fake_pool *p, void *memory)
+    NAMED_FUNCTION("_ZN3tsl12BFCAllocator13DeallocateRawEPv");
+size_t allocated_size(const fake_pool *p, const void *memory)
+    NAMED_FUNCTION("_ZNK3tsl12BFCAllocator13AllocatedSizeEPKv");
+bool fake_grow(fake_pool *p) NAMED_FUNCTION("fake_grow");
 void *cpu_allocator(int node) NAMED_FUNCTION("_ZN3tsl13cpu_allocatorEi");
 void *gpu_state(void *other)
     NAMED_FUNCTION("_ZN10tensorflow15GPUProcessState9singletonEPS0_");
@@ -67,19 +80,19 @@ fake_tensorflow *fake_regions(void) {
 
 /* ---- a pool ---------------------------------------------------------------------- */
 
-static void lock(fake_pool *p) {
-    while (__atomic_exchange_n(&p->locked, 1, __ATOMIC_ACQUIRE))
+void mutex_lock(int *mutex) {
+    while (__atomic_exchange_n(mutex, 1, __ATOMIC_ACQUIRE))
         ;
 }
 
-static void unlock(fake_pool *p) {
-    __atomic_store_n(&p->locked, 0, __ATOMIC_RELEASE);
+void mutex_unlock(int *mutex) {
+    __atomic_store_n(mutex, 0, __ATOMIC_RELEASE);
 }
 
 void record_map(dump *d, fake_pool *p) {
-    lock(p);
+    mutex_lock(&p->locked);
     record_locked(d, p);
-    unlock(p);
+    mutex_unlock(&p->locked);
 }
 
 static void put(dump *d, uint8_t tag, uint64_t value) {
@@ -164,6 +177,59 @@ void flush(const char *message) {
     fake.warnings += strcmp(message, "warning") == 0;
     fake.errors += strcmp(message, "error") == 0;
 }
+
+/* ---- growing ------------------------------------------------------------------------
+ */
+
+/* As the pool does where nothing is free: first more memory, then what is free as a
+ * whole and more memory again. */
+bool fake_grow(fake_pool *p) {
+    mutex_lock(&p->locked);
+    const bool grown =
+        extend(p, 256, 4096) || (release_regions(p, 4096) && extend(p, 256, 4096));
+    mutex_unlock(&p->locked);
+    return grown;
+}
+
+bool extend(fake_pool *p, size_t alignment, size_t bytes) {
+    (void)p, (void)alignment, (void)bytes;
+    fake.extends++;
+    return true;
+}
+
+size_t largest_free(fake_pool *p) {
+    (void)p;
+    return 0;
+}
+
+/* Somebody else was faster: nothing is free, and so the pool would grow. */
+void *allocate_raw(fake_pool *p, size_t alignment, size_t bytes,
+                   const void *attributes) {
+    (void)attributes;
+    fake.requests++;
+    extend(p, alignment, bytes);
+    return NULL;
+}
+
+void deallocate_raw(fake_pool *p, void *memory) {
+    (void)p, (void)memory;
+}
+
+size_t allocated_size(const fake_pool *p, const void *memory) {
+    (void)p, (void)memory;
+    return 0;
+}
+
+/* The driver's functions, as TensorFlow calls them: by a word each, nought at first. */
+#if defined(__x86_64__)
+#define DRIVER_FUNCTION(name)                                                          \
+    __asm__(".bss\n.balign 8\nword_of_" name ": .zero 8\n.text\n.globl " name "\n"     \
+            ".type " name ", @function\n" name ":\n"                                   \
+            "  " FAKE_DRIVER_CODE " $0, word_of_" name "(%rip)\n"                      \
+            "  jmp *word_of_" name "(%rip)\n")
+DRIVER_FUNCTION("cuMemAlloc_v2");
+DRIVER_FUNCTION("cuMemFree_v2");
+#endif
 
 /* ---- the rest ----------------------------------------------------------------------
  */

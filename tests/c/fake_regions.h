@@ -41,6 +41,8 @@ typedef struct {
     fake_gpu_state state;
     uintptr_t elements[ELEMENTS][ELEMENT_WORDS];
     unsigned dumps;            /* made, and not destroyed */
+    unsigned requests;         /* of memory of a pool */
+    unsigned extends;          /* calls of the function that makes a pool grow */
     unsigned releases;         /* calls of the function that gives regions back */
     unsigned unlocked;         /* those without the lock, or with the flag off */
     unsigned warnings, errors; /* lines of the log */

@@ -221,6 +221,16 @@ static void settings_are_made_and_marked_unless_the_user_made_them(void **state)
     assert_string_equal(get("TF_FORCE_GPU_ALLOW_GROWTH"), "");
 }
 
+static void a_gpu_is_armed_where_asked_for_and_left_alone_where_not(void **state) {
+    (void)state;
+    const krs_run_options without = {.guard = 1}, with = {.gpu = 1};
+    __real_setenv("KERASER_GPU", "mine", 1);
+    assert_int_equal(krs_prepare_environment(&without, "/s"), 0);
+    assert_string_equal(get("KERASER_GPU"), "mine");
+    assert_int_equal(krs_prepare_environment(&with, "/s"), 0);
+    assert_string_equal(get("KERASER_GPU"), "arm");
+}
+
 /* Each call that can fail does so in turn: then nothing is run. */
 static void no_memory_is_told_and_nothing_is_run(void **state) {
     (void)state;
@@ -252,6 +262,7 @@ int main(void) {
         TEST(the_options_are_in_the_environment),
         TEST(pythonpath_leads_through_startup_and_is_kept),
         TEST(settings_are_made_and_marked_unless_the_user_made_them),
+        TEST(a_gpu_is_armed_where_asked_for_and_left_alone_where_not),
         TEST(no_memory_is_told_and_nothing_is_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

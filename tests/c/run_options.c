@@ -16,14 +16,17 @@ static void a_script_ends_the_options(void **state) {
     assert_int_equal(options.script, 1);
     assert_int_equal(options.guard, 1);
     assert_int_equal(options.trim, 0);
+    assert_int_equal(options.gpu, 0);
 }
 
 static void each_option_is_read(void **state) {
     (void)state;
-    READ("--no-guard", "--trim", "--python", "/a/python", "--report=r.json", "-m", "x");
+    READ("--no-guard", "--trim", "--gpu", "--python", "/a/python", "--report=r.json",
+         "-m", "x");
     assert_null(mistake.cause);
     assert_int_equal(options.guard, 0);
     assert_int_equal(options.trim, 1);
+    assert_int_equal(options.gpu, 1);
     assert_string_equal(options.python, "/a/python");
     assert_string_equal(options.report, "r.json");
     assert_string_equal(words[options.script], "-m");

@@ -104,7 +104,7 @@ def on_gpu(**environment: str):
         _GROUPS.setdefault(group, []).append(f"{path}::{test.__name__}")
 
         @pytest.mark.own_process
-        def outside() -> None:
+        def outside() -> None:  # fixtures are for the test, inside
             results = _run(group)
             name = f"{Path(path).stem}.{test.__name__}"
             failure = results.get(name, f"it did not run:\n{results['']}")

@@ -310,6 +310,15 @@ def fork_hazard() -> str | None:
     return find_hazard()
 
 
+def gpu_hazard(several: bool) -> str | None:
+    """Why this process' pools of GPU memory must not be armed; None where they may."""
+    if "tensorflow" not in sys.modules:
+        return "TensorFlow is not imported yet; import it, or Keras, first"
+    from keraser.adapters.keras_tf.arming import find_hazard
+
+    return find_hazard(several)
+
+
 class Shipper(Protocol):
     """How one payload takes a framework's objects along."""
 

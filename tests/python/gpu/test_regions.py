@@ -4,25 +4,9 @@ it, by the driver's own figures."""
 import gc
 
 from fake_gpu import MIB, driver, on_gpu
+from gpu_tensors import hold, row, variables
 
 growing = on_gpu(TF_FORCE_GPU_ALLOW_GROWTH="true")
-
-
-def variables(count, mib=16, first=0.0):
-    """Variables on the GPU, each full of its own number."""
-    import numpy as np
-    import tensorflow as tf
-
-    size = mib * MIB // 4
-    return [tf.Variable(np.full(size, first + i, np.float32)) for i in range(count)]
-
-
-def row(trim, name="TensorFlow GPU_0_bfc"):
-    return next(pool for pool in trim.pools if pool.pool == name)
-
-
-def hold(variables, first=0.0):
-    return all((v.numpy() == first + i).all() for i, v in enumerate(variables))
 
 
 @growing
