@@ -66,6 +66,13 @@ static void open_file(void) {
         abort();
 }
 
+/* As tests unload the driver and load it anew. */
+__attribute__((destructor)) static void close_file(void) {
+    free(taken);
+    if (file >= 0)
+        close(file);
+}
+
 /* First fit. Never fails: the devices' own books say first that memory is out. */
 static size_t take_granules(size_t count) {
     for (size_t first = 0, run = 0, i = 0; i < file_granules; i++) {
