@@ -39,7 +39,8 @@ class Table:
         for row in self.rows:
             table.add_row(*map(_escape, row))
         out = io.StringIO()
-        Console(file=out, width=_width(), no_color=True).print(table)
+        plain = {"no_color": True, "force_terminal": False, "force_jupyter": False}
+        Console(file=out, width=_width(), **plain).print(table)  # or it would display
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip(
             "\n"
         )
