@@ -14,7 +14,8 @@ def model(kernel):
     kernel.run("%clear --all --out --errors")
 
 
-def test_models_shows_each_model_once_as_text_and_as_a_table(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_models_shows_each_model_once_as_text_and_as_a_table(kernel):
     shown = kernel.run("%models").shown
     assert len(shown) == 1  # rich, left alone, shows a table of its own
     assert 'variable "model"' in shown[0]["text/plain"]
@@ -23,7 +24,8 @@ def test_models_shows_each_model_once_as_text_and_as_a_table(kernel, model):
     assert "resident set" in kernel.run("%models --all").plain
 
 
-def test_why_names_who_holds_it(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_why_names_who_holds_it(kernel):
     kernel.run("kept = [model]")
     said = kernel.run("%why model").plain
     assert 'variable "kept"[0]' in said
@@ -34,7 +36,8 @@ def test_why_names_who_holds_it(kernel, model):
     kernel.run("del kept")
 
 
-def test_reset_weights_draws_what_keraser_reset_draws(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_reset_weights_draws_what_keraser_reset_draws(kernel):
     kernel.run("keraser.reset(model, 7); first = model.get_weights()[0].copy()")
     assert "seed       7" in kernel.run("%reset_weights model 7").plain
     assert kernel.value("bool((model.get_weights()[0] == first).all())")
@@ -83,7 +86,8 @@ def test_a_trial_that_fails_leaves_nothing_and_shows_its_error(kernel):
     assert kernel.value("alive()") == kernel.empty
 
 
-def test_names_of_models_and_options_are_completed(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_names_of_models_and_options_are_completed(kernel):
     kernel.run("second = net(); number = 3")
     assert kernel.complete("%clear ") == ["model", "second"]
     assert kernel.complete("clear model ") == ["second"]
@@ -92,7 +96,8 @@ def test_names_of_models_and_options_are_completed(kernel, model):
     assert kernel.complete("%clear --") == ["--all", "--dry-run", "--errors", "--out"]
 
 
-def test_the_hint_is_given_once_and_can_be_switched_off(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_the_hint_is_given_once_and_can_be_switched_off(kernel):
     fit = "model.fit(X, Y, verbose=0)"
     assert "Out now keeps" not in kernel.run(fit).text
     kernel.run("%models --hints")
@@ -105,7 +110,8 @@ def test_the_hint_is_given_once_and_can_be_switched_off(kernel, model):
     assert "Out now keeps" not in kernel.run("model").text
 
 
-def test_the_extension_holds_no_model(kernel, model):
+@pytest.mark.usefixtures("model")
+def test_the_extension_holds_no_model(kernel):
     kernel.run("%models --hints")
     for cell in (
         "model",
@@ -141,10 +147,11 @@ def test_clear_alone_clears_the_screen(kernel):
 
 
 def test_a_terminal_has_them_as_text():
-    typed = "%load_ext keraser\n%clear\n%models\n%clear nobody\n%unload_ext keraser\n%clear\n"
+    lines = ("%load_ext keraser", "%clear", "%models", "%clear nobody",
+             "%unload_ext keraser", "%clear", "")  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--simple-prompt", "--no-banner"],
-        input=typed,
+        input="\n".join(lines),
         capture_output=True,
         text=True,
         timeout=90,
