@@ -38,7 +38,9 @@ class Said:
         return html_block(self.headline, list(self.rows))
 
 
-def split(line: str, usage: str, options: Mapping[str, str]) -> tuple[set[str], list]:
+def split(
+    line: str, usage: str, options: Mapping[str, str]
+) -> tuple[set[str], list[str]]:
     """The options of a line, by their long names, and the other words.
 
     Args:

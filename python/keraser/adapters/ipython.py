@@ -31,13 +31,15 @@ def vocabulary() -> Vocabulary:
     ip = shell()
     if ip is None:
         return Vocabulary()
+    last = ip.last_execution_result
+    kind = "error" if getattr(last, "error_in_exec", None) else "notebook"
     return Vocabulary(
         {
             id(ip.user_ns.get("_oh")): Landmark("Out", "notebook"),
             id(ip.displayhook): Landmark("display hook", "notebook"),
             id(ip.user_ns_hidden): Landmark("user_ns_hidden", "notebook"),
             id(ip.InteractiveTB): Landmark("InteractiveTB", "error"),
-            id(ip.last_execution_result): Landmark("last_execution_result", "error"),
+            id(last): Landmark("last_execution_result", kind),
         }
     )
 

@@ -37,7 +37,7 @@ class Shell:
         """As the terminal or the notebook shows it best. Not remembered as a result."""
         from IPython.display import display
 
-        display(thing)
+        display(thing)  # type: ignore[no-untyped-call]
 
     def refuse(self, text: str) -> NoReturn:
         """Ends the magic with one line instead of a traceback."""

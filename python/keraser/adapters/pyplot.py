@@ -20,7 +20,7 @@ def vocabulary() -> Vocabulary:
 def hooks(keeps: Callable[[Any], bool]) -> list[tuple[str, Callable[[], None]]]:
     """What was connected to open figures and keeps something: what it is, as text, and
     how it is disconnected. matplotlib's own is left alone."""
-    found = []
+    found: list[tuple[str, Callable[[], None]]] = []
     for number, manager in list(
         sys.modules["matplotlib._pylab_helpers"].Gcf.figs.items()
     ):

@@ -1,5 +1,5 @@
 import pytest
-from notebook.kernel import Kernel
+from kernel import Kernel
 from zoo.notebook import SETUP
 
 #: The zoo's models, wide enough for the resident set to show; and what is alive.

@@ -37,6 +37,17 @@ def test_why_names_who_holds_it(kernel):
 
 
 @pytest.mark.usefixtures("model")
+def test_a_result_is_one_holder_wherever_ipython_has_it(kernel):
+    """Among these is the outcome of the cell before, which is no error."""
+    kernel.run("model.history = None; callback = keras.callbacks.History()")
+    kernel.run("callback.set_model(model); callback")
+    said = kernel.run("%why model").plain
+    assert said.count("History.model") == 2, said  # the variable's and the result's
+    assert "last_execution_result.result" in said
+    assert "sys.last_exc" not in said
+
+
+@pytest.mark.usefixtures("model")
 def test_reset_weights_draws_what_keraser_reset_draws(kernel):
     kernel.run("keraser.reset(model, 7); first = model.get_weights()[0].copy()")
     assert "seed       7" in kernel.run("%reset_weights model 7").plain
