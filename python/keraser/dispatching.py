@@ -154,17 +154,21 @@ class Dispatcher:
         self._links.append(self._link)
         self._servers += 1
 
-    def _next(self) -> tuple[Link, TrialItem] | None:
-        """Takes the next trial that may start now."""
+    def _next(self) -> tuple[Link | Exception, TrialItem] | None:
+        """Takes the next trial that may start now, and its server or why there is
+        none."""
         with self._lock:
             while self._pending and len(self._running) < self.settings.workers:
                 item = self._pending.popleft()
                 if not item.begin():
                     continue
-                if self._link is None:
-                    self._start_link()
                 self._first = self._first or time.monotonic()
                 self._running.add(item)
+                if self._link is None:
+                    try:
+                        self._start_link()
+                    except Exception as error:
+                        return error, item
                 item.link = self._link
                 return item.link, item  # type: ignore[return-value]
             return None
@@ -172,6 +176,9 @@ class Dispatcher:
     def _pump(self) -> None:
         while (found := self._next()) is not None:
             link, item = found
+            if isinstance(link, Exception):
+                self._finish(item, None, error=link)
+                continue
             try:
                 descriptor = payload.pack({"place": Place(), **item.job}, called="")
             except BaseException as error:
