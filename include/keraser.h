@@ -316,7 +316,13 @@ krs_status krs_server_run(const krs_server_options *options,
     X(MAP, 6, "the map of the pool is not in the known form")                          \
     X(TEST, 7, "a test allocation did not show in the map of the pool")                \
     X(UNTRIED, 8, "not tried: the pool has nothing free yet")                          \
-    X(FAILED, 9, "the allocator did not do it")
+    X(FAILED, 9, "the allocator did not do it")                                        \
+    X(DRIVER, 10, "the GPU driver answered with an error")                             \
+    X(CAPTURE, 11, "a stream of the GPU is capturing a graph")                         \
+    X(CALLS, 12, "it does not make its calls by a table that is known")                \
+    X(READ_ONLY, 13, "the table of its calls cannot be written to")                    \
+    X(BUSY, 14, "another thread is at it")                                             \
+    X(CODE, 15, "the code that gives back is not in the known form")
 
 typedef enum {
 #define X(name, value, text) KRS_REFUSAL_##name = (value),
@@ -351,6 +357,33 @@ typedef struct {
  * give, 5 ms where a thousand have (bench/trim.py). */
 krs_status krs_tensorflow_trim(krs_trim *trim);
 
+/* The name of a pool, with its NUL; longer ones are cut. */
+enum { KRS_POOL_NAME = 48 };
+
+typedef struct {
+    char name[KRS_POOL_NAME]; /* as TensorFlow has it: "GPU_0_bfc"; "" where refused */
+    krs_trim trim;            /* bytes of its regions, which no kernel counts */
+} krs_pool_trim;
+
+/* Which pools: that of the CPU with TF_CPU_ALLOCATOR_USE_BFC, those of GPUs and of
+ * pinned host memory; and whether they are only to be looked at. */
+enum { KRS_POOLS_OF_CPU = 1, KRS_POOLS_OF_GPU = 2, KRS_POOLS_LOOK = 4 };
+enum { KRS_POOLS = 64 }; /* room enough */
+
+/* Pools that take memory in regions: each region in which nothing is in use goes back
+ * to whoever gave it, the driver or the system. Such are TensorFlow's pools of GPUs,
+ * where memory growth is on; without it there is one region for all, and something is
+ * always in use in it. Done by TensorFlow's own code, under the pool's own lock, so
+ * that other threads may allocate and free meanwhile. Of GPUs: only after
+ * krs_gpu_settle() has waited for what was queued, and before krs_gpu_free().
+ *
+ * Writes at most `room` trims, one for each pool, and their number to `*count`: none
+ * where TensorFlow is not loaded or has no such pool, and one without a name where it
+ * is not known. With KRS_POOLS_LOOK nothing is given back, and of GPUs nothing has to
+ * be waited for; the rest is the same. */
+krs_status krs_tensorflow_release(unsigned which, krs_pool_trim *trims, size_t room,
+                                  size_t *count);
+
 /* glibc's heap, by malloc_trim(0): all arenas, down to the single free page. */
 krs_status krs_glibc_trim(krs_trim *trim);
 
@@ -373,6 +406,49 @@ typedef struct {
  * that fails no other is made. */
 enum { KRS_CAPABILITIES = 16 }; /* room enough */
 krs_status krs_tensorflow_probe(krs_capability *lines, size_t room, size_t *count);
+
+/* ---- GPU memory ----------------------------------------------------------- */
+
+/* One GPU on which this process has a primary context, as the driver has it. */
+typedef struct {
+    int device;          /* its number among those that CUDA shows to this process */
+    krs_refusal refusal; /* KRS_REFUSAL_NONE, or why the last call failed for it */
+    const char *call;    /* what of the driver failed then, else NULL; static storage */
+    uint64_t total, used; /* of the device, by all processes: cuMemGetInfo() */
+    uint64_t pool_held;   /* by its default memory pool; 0 where it has none */
+    uint64_t pool_used;   /* of that, handed out */
+} krs_gpu_state;
+
+enum { KRS_GPUS = 64 }; /* room enough */
+
+/* The driver of this process, for one thread: the one that made it must free it. In
+ * between the thread may allocate and free GPU memory while another one captures a
+ * graph: it is in the relaxed mode of stream capture. Loads no driver, and makes no
+ * context. */
+typedef struct krs_gpu krs_gpu;
+
+krs_status krs_gpu_new(krs_gpu **gpu);
+void krs_gpu_free(krs_gpu *gpu);
+
+/* KRS_REFUSAL_NONE where the driver can be called; KRS_REFUSAL_ABSENT where none is
+ * loaded; KRS_REFUSAL_SYMBOL where it is not known, with `*symbol` what it lacks. What
+ * is refused has no GPUs for the functions below. */
+krs_refusal krs_gpu_refusal(const krs_gpu *gpu, const char **symbol);
+
+/* The GPUs now: writes at most `room`, and their number to `*count`. None where the
+ * driver is not initialized, as in a child forked from a process in which it was. */
+krs_status krs_gpu_read(const krs_gpu *gpu, krs_gpu_state *states, size_t room,
+                        size_t *count);
+
+/* The same, after waiting for all work that is queued on them: what was freed may be
+ * used by it. Not to be called with a lock that this work could need. Not done, but
+ * refused, where a stream is seen to capture. */
+krs_status krs_gpu_settle(const krs_gpu *gpu, krs_gpu_state *states, size_t room,
+                          size_t *count);
+
+/* Gives back what the default memory pools hold and nobody uses, and reads the states
+ * anew. Those refused are left as they are. Settle them before. */
+krs_status krs_gpu_trim(const krs_gpu *gpu, krs_gpu_state *states, size_t count);
 
 /* The hash by which TensorFlow's resource manager knows a C++ type of this mangled
  * name: tsl::Hash64() of it. KRS_UNSUPPORTED where TensorFlow is not loaded or lacks

@@ -86,6 +86,22 @@ PyDoc_STRVAR(
     "dicts, one a pool: what it is called, why it was refused or None, and\n"
     "resident bytes before and after. Releases the GIL.");
 PyDoc_STRVAR(
+    gpus_doc,
+    "gpus($module, /)\n--\n\n"
+    "GPUs on which this process has a context, as the driver has them: a list of\n"
+    "dicts, one a GPU: bytes in all and in use, by all processes; what its default\n"
+    "memory pool holds, and of that has handed out; what failed or None.");
+PyDoc_STRVAR(
+    gpu_refusal_doc,
+    "gpu_refusal($module, /)\n--\n\n"
+    "Why the GPU driver of this process cannot be called; None if it can, or is not\n"
+    "loaded.");
+PyDoc_STRVAR(
+    region_pools_doc,
+    "region_pools($module, /)\n--\n\n"
+    "The pools of TensorFlow whose free regions trim() would give back, as trim() has\n"
+    "them; gives nothing back.");
+PyDoc_STRVAR(
     copy_doc,
     "copy($module, pairs, *, into_readonly=False, threads=0)\n--\n\n"
     "Copies buffers: a list of tuples (to, from) of equal sizes, all C-contiguous.\n"
@@ -160,6 +176,9 @@ static PyMethodDef methods[] = {
     {"words", krs_py_words, METH_O, words_doc},
     {"learn_arrays", krs_py_learn_arrays, METH_VARARGS, learn_arrays_doc},
     {"trim", krs_py_trim, METH_NOARGS, trim_doc},
+    {"gpus", krs_py_gpus, METH_NOARGS, gpus_doc},
+    {"gpu_refusal", krs_py_gpu_refusal, METH_NOARGS, gpu_refusal_doc},
+    {"region_pools", krs_py_region_pools, METH_NOARGS, region_pools_doc},
     {"copy", (PyCFunction)(void (*)(void))krs_py_copy, METH_VARARGS | METH_KEYWORDS,
      copy_doc},
     {"address", krs_py_address, METH_O, address_doc},

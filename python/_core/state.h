@@ -45,6 +45,9 @@ PyObject *krs_py_learn_arrays(PyObject *module, PyObject *arguments); /* referen
 
 PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics.c */
 PyObject *krs_py_trim(PyObject *module, PyObject *unused);            /* trim.c */
+PyObject *krs_py_gpus(PyObject *module, PyObject *unused);            /* trim_gpu.c */
+PyObject *krs_py_gpu_refusal(PyObject *module, PyObject *unused);     /* trim_gpu.c */
+PyObject *krs_py_region_pools(PyObject *module, PyObject *unused);    /* trim_gpu.c */
 PyObject *krs_py_copy(PyObject *module, PyObject *args, PyObject *kwargs); /* copy.c */
 PyObject *krs_py_address(PyObject *module, PyObject *buffer);
 PyObject *krs_py_capabilities(PyObject *module, PyObject *unused);  /* trim.c */

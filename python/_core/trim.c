@@ -1,4 +1,6 @@
 /* trim(), capabilities() and tensorflow_hash(): native pools, of this process alone. */
+#include "trim.h"
+
 #include <stdbool.h>
 
 #include "state.h"
@@ -8,6 +10,7 @@ static const struct {
     krs_status (*trim)(krs_trim *trim);
 } pools[] = {
     {"TensorFlow CPU pool", krs_tensorflow_trim}, /* it frees into the C heap */
+    {NULL, NULL},                                 /* as do those of trim_gpu.c */
     {"jemalloc", krs_jemalloc_trim},
     {"tcmalloc", krs_tcmalloc_trim},
     {"glibc", krs_glibc_trim},
@@ -15,7 +18,28 @@ static const struct {
 
 enum { POOLS = sizeof pools / sizeof *pools };
 
-static PyObject *refusal_text(krs_refusal refusal, const char *symbol) {
+/* One of `pools`; `*what` is what was tried last. */
+static krs_status trim_next(size_t at, krs_trims *trims, const char **what) {
+    if (pools[at].trim == NULL)
+        return krs_trim_gpu_pools(trims, what);
+    krs_trim trim;
+    *what = pools[at].name;
+    const krs_status status = pools[at].trim(&trim);
+    if (status == KRS_OK)
+        krs_trims_add(trims, "", pools[at].name, &trim);
+    return status;
+}
+
+void krs_trims_add(krs_trims *trims, const char *prefix, const char *name,
+                   const krs_trim *trim) {
+    if (trims->count == KRS_TRIMS)
+        return;
+    krs_pool_trim *row = &trims->rows[trims->count++];
+    PyOS_snprintf(row->name, sizeof row->name, "%s%s", prefix, name);
+    row->trim = *trim;
+}
+
+PyObject *krs_refusal_words(krs_refusal refusal, const char *symbol) {
     const char *text = krs_refusal_text(refusal);
     if (refusal == KRS_REFUSAL_NONE)
         return Py_NewRef(Py_None);
@@ -23,35 +47,43 @@ static PyObject *refusal_text(krs_refusal refusal, const char *symbol) {
                           : PyUnicode_FromFormat("%s: %s", text, symbol);
 }
 
-static PyObject *describe(const char *name, const krs_trim *trim) {
+static PyObject *describe(const krs_pool_trim *row) {
+    const krs_trim *trim = &row->trim;
     return Py_BuildValue(
-        "{sssNsKsKsKsKsO}", "pool", name, "refused",
-        refusal_text(trim->refusal, trim->symbol), "before",
+        "{sssNsKsKsKsKsO}", "pool", row->name, "refused",
+        krs_refusal_words(trim->refusal, trim->symbol), "before",
         (unsigned long long)trim->before, "after", (unsigned long long)trim->after,
         "returned", (unsigned long long)trim->returned, "size",
         (unsigned long long)trim->size, "grew", trim->grew ? Py_True : Py_False);
 }
 
-/* Without the GIL: nothing in here knows Python, and threads that compute go on. */
-PyObject *krs_py_trim(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
-    krs_trim trims[POOLS];
-    krs_status status = KRS_OK;
-    size_t at = 0;
-    Py_BEGIN_ALLOW_THREADS
-    for (; at < POOLS && status == KRS_OK; at++)
-        status = pools[at].trim(&trims[at]);
-    Py_END_ALLOW_THREADS
-    if (status != KRS_OK)
-        return krs_raise(status, pools[at - 1].name);
-    PyObject *all = PyList_New(POOLS);
-    for (size_t i = 0; all != NULL && i < POOLS; i++) {
-        PyObject *one = describe(pools[i].name, &trims[i]);
+PyObject *krs_trims_describe(const krs_trims *trims) {
+    PyObject *all = PyList_New((Py_ssize_t)trims->count);
+    for (size_t i = 0; all != NULL && i < trims->count; i++) {
+        PyObject *one = describe(&trims->rows[i]);
         if (one == NULL)
             Py_CLEAR(all);
         else
             PyList_SET_ITEM(all, (Py_ssize_t)i, one);
     }
+    return all;
+}
+
+/* Without the GIL: nothing in here knows Python, and threads that compute go on. */
+PyObject *krs_py_trim(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    krs_status status = KRS_OK;
+    const char *what = "";
+    krs_trims *trims = PyMem_Calloc(1, sizeof *trims);
+    if (trims == NULL)
+        return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    for (size_t at = 0; at < POOLS && status == KRS_OK; at++)
+        status = trim_next(at, trims, &what);
+    Py_END_ALLOW_THREADS
+    PyObject *all =
+        status == KRS_OK ? krs_trims_describe(trims) : krs_raise(status, what);
+    PyMem_Free(trims);
     return all;
 }
 

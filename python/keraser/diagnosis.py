@@ -10,6 +10,7 @@ from keraser import _core
 from keraser.adapters.base import find_adapter
 from keraser.errors import UnsupportedError
 from keraser.pitfalls import Pitfall, find_pitfalls
+from keraser.receipt import format_bytes
 
 #: The CPython versions that keraser's seams know and its tests run on.
 TESTED_PYTHONS = ((3, 10), (3, 11), (3, 12), (3, 13))
@@ -68,7 +69,7 @@ def doctor() -> Diagnosis:
     Example:
         >>> keraser.doctor()               # doctest: +SKIP
     """
-    findings = (*_python(), *_heap(), *_pool(), *_framework())
+    findings = (*_python(), *_heap(), *_pool(), *_regions(), *_gpus(), *_framework())
     return Diagnosis(findings, _pitfalls())
 
 
@@ -141,6 +142,40 @@ def _pool() -> list[Finding]:
     if not rows:
         return [Finding("trim: TensorFlow CPU pool", True, "TensorFlow is not loaded")]
     return [Finding(f"trim: {what}", works, note) for what, works, note in rows]
+
+
+def _regions() -> list[Finding]:
+    """A line for each pool of TensorFlow whose free regions can go back."""
+    try:
+        pools = _core.region_pools()
+    except (MemoryError, OSError) as error:
+        return [Finding("regions: TensorFlow's pools", False, str(error))]
+    return [
+        Finding(f"regions: {p['pool']}", p["refused"] is None, p["refused"] or _size(p))
+        for p in pools
+    ]
+
+
+def _size(pool: Any) -> str:
+    return f"{format_bytes(pool['size'])}; what of it are free regions goes back"
+
+
+def _gpus() -> list[Finding]:
+    """What the driver says of each GPU in use."""
+    refused = _core.gpu_refusal()
+    gpus = _core.gpus()
+    if not gpus:
+        return [Finding("GPU driver", refused is None, refused or "no GPU is in use")]
+    return [
+        Finding(f"GPU:{g['device']}", g["refused"] is None, g["refused"] or _use(g))
+        for g in gpus
+    ]
+
+
+def _use(gpu: Any) -> str:
+    used, total = format_bytes(gpu["used"]), format_bytes(gpu["total"])
+    pool = format_bytes(gpu["pool_held"])
+    return f"{used} of {total} in use by all processes; CUDA's default pool has {pool}"
 
 
 def _framework() -> list[Finding]:

@@ -21,7 +21,8 @@ class PoolTrim:
         pool: what it is called.
         before, after: resident bytes. Of TensorFlow's pool its blocks in use, and of
             the free ones what is resident; of a C heap the anonymous memory of the
-            process, since heaps do not tell. 0 where refused.
+            process, since heaps do not tell. Of a pool of GPU memory, and of others
+            that take regions, all that they hold. 0 where refused.
         returned: bytes that this call gave back.
         refused: why the pool was left as it is, None where it was not.
         grew: another thread made the pool grow meanwhile, and the trim stopped early.
@@ -36,6 +37,21 @@ class PoolTrim:
 
 
 @dataclass(frozen=True)
+class GpuChange:
+    """A GPU before and after, as its driver has it.
+
+    Attributes:
+        device: its number among those that CUDA shows to this process.
+        total: bytes of memory that it has.
+        used: bytes in use, by all processes together.
+    """
+
+    device: int
+    total: int
+    used: Change
+
+
+@dataclass(frozen=True)
 class Trim:
     """What `keraser.trim` did. Plain data.
 
@@ -43,11 +59,13 @@ class Trim:
         pools: one entry for each pool that keraser knows, those refused included.
         rss: resident set of the process, in bytes.
         seconds: how long the call took.
+        gpus: one entry for each GPU on which this process has a context.
     """
 
     pools: tuple[PoolTrim, ...]
     rss: Change
     seconds: float
+    gpus: tuple[GpuChange, ...] = ()
 
     @property
     def returned(self) -> int:
@@ -76,7 +94,11 @@ class Trim:
         return f"{returned} given back to the system in {self.seconds * 1e3:.1f} ms"
 
     def _rows(self) -> list[tuple[str, str]]:
-        return [*((p.pool, _text(p)) for p in self.pools), ("RSS", _change(self.rss))]
+        return [
+            *((pool.pool, _text(pool)) for pool in self.pools),
+            *((f"GPU:{g.device} in use", _change(g.used)) for g in self.gpus),
+            ("RSS", _change(self.rss)),
+        ]
 
 
 def _text(pool: PoolTrim) -> str:
@@ -120,6 +142,11 @@ def trim() -> Trim:
     again, as zeros, when it is next used: trim after something large has gone, not in
     every step. Imports nothing and starts no framework.
 
+    Of GPUs (docs/gpu.md): regions of TensorFlow's pools that are free as a whole, which
+    there are with `set_memory_growth(gpu, True)`, and what CUDA's default memory pools
+    keep, which TensorFlow uses with TF_GPU_ALLOCATOR=cuda_malloc_async. Waits until the
+    work that is queued on them is done.
+
     Returns:
         A `Trim`: resident bytes of every pool and of the process, before and after.
 
@@ -134,10 +161,14 @@ def trim() -> Trim:
     """
     with _ONE.lock:
         began = time.perf_counter()
-        before = _core.process()["rss"]
+        rss, gpus = _core.process()["rss"], _core.gpus()
         pools = tuple(_pool_trim(found) for found in _core.trim())
-        rss = Change(before, _core.process()["rss"])
-        return Trim(pools, rss, time.perf_counter() - began)
+        return Trim(
+            pools,
+            Change(rss, _core.process()["rss"]),
+            time.perf_counter() - began,
+            _gpu_changes(gpus, _core.gpus()),
+        )
 
 
 def trim_pools() -> Trim:
@@ -147,6 +178,16 @@ def trim_pools() -> Trim:
     except (MemoryError, OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         return Trim((PoolTrim("all pools", 0, 0, 0, reason),), Change(None, None), 0.0)
+
+
+def _gpu_changes(before: list[Any], after: list[Any]) -> tuple[GpuChange, ...]:
+    """Those that could be read both times; another thread may just have made one."""
+    used = {gpu["device"]: gpu["used"] for gpu in before if gpu["refused"] is None}
+    return tuple(
+        GpuChange(gpu["device"], gpu["total"], Change(used[gpu["device"]], gpu["used"]))
+        for gpu in after
+        if gpu["refused"] is None and gpu["device"] in used
+    )
 
 
 def _pool_trim(found: Any) -> PoolTrim:

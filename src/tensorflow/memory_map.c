@@ -1,18 +1,21 @@
 /* A reader of the wire format of protocol buffers, of the little of it that a
- * MemoryDump needs (xla/tsl/protobuf/bfc_memory_map.proto): field 3 is a chunk, and of
- * a chunk field 1 is its address, 2 its size, 8 whether it is in use. All else is
- * passed over by its wire type, so that fields may be added.
+ * MemoryDump needs (xla/tsl/protobuf/bfc_memory_map.proto): field 1 is the name of the
+ * pool, 5 its book, of which field 2 is the bytes in use; field 3 is a chunk, and of a
+ * chunk field 1 is its address, 2 its size, 8 whether it is in use. All else is passed
+ * over by its wire type, so that fields may be added.
  *
  * The pool writes its regions by rising address, and the chunks of each in order; that
  * is checked, since a map that is not so was not understood. */
 #include "tensorflow/memory_map.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; /* wire types */
-enum { DUMP_CHUNK = 3, CHUNK_ADDRESS = 1, CHUNK_SIZE = 2, CHUNK_IN_USE = 8 };
+enum { DUMP_NAME = 1, DUMP_CHUNK = 3, DUMP_BOOK = 5, BOOK_IN_USE = 2 };
+enum { CHUNK_ADDRESS = 1, CHUNK_SIZE = 2, CHUNK_IN_USE = 8 };
 
 typedef struct {
     const uint8_t *at, *end;
@@ -105,25 +108,49 @@ static krs_status push(krs__memory_map *map, const krs__chunk *chunk) {
     return KRS_OK;
 }
 
+static void read_name(reader r, krs__memory_map *map) {
+    const size_t length = (size_t)(r.end - r.at), most = sizeof map->name - 1;
+    memcpy(map->name, r.at, length < most ? length : most);
+}
+
+static bool read_book(reader r, krs__memory_map *map) {
+    while (r.at < r.end) {
+        field f;
+        if (!read_field(&r, &f) || (f.number == BOOK_IN_USE && f.type != VARINT))
+            return false;
+        if (f.number == BOOK_IN_USE)
+            map->told_in_use = f.value;
+    }
+    return true;
+}
+
+/* One field of the dump. */
+static krs_status take_field(const field *f, krs__memory_map *map) {
+    const uintptr_t end = map->count == 0 ? 0 : map->chunks[map->count - 1].end;
+    krs__chunk chunk;
+    if (f->number != DUMP_NAME && f->number != DUMP_CHUNK && f->number != DUMP_BOOK)
+        return KRS_OK;
+    if (f->type != BYTES)
+        return KRS_FORMAT;
+    if (f->number == DUMP_NAME)
+        read_name(f->content, map);
+    else if (f->number == DUMP_BOOK)
+        return read_book(f->content, map) ? KRS_OK : KRS_FORMAT;
+    else if (!read_chunk(f->content, &chunk) || chunk.begin < end)
+        return KRS_FORMAT;
+    else
+        return push(map, &chunk);
+    return KRS_OK;
+}
+
 krs_status krs__memory_map_parse(const uint8_t *bytes, size_t length,
                                  krs__memory_map *map) {
     reader r = {bytes, bytes + length};
     krs__memory_map read = {0};
-    uintptr_t end = 0;
     krs_status status = KRS_OK;
     while (status == KRS_OK && r.at < r.end) {
         field f;
-        krs__chunk chunk;
-        if (!read_field(&r, &f))
-            status = KRS_FORMAT;
-        else if (f.number != DUMP_CHUNK)
-            continue;
-        else if (f.type != BYTES || !read_chunk(f.content, &chunk) || chunk.begin < end)
-            status = KRS_FORMAT;
-        else {
-            status = push(&read, &chunk);
-            end = chunk.end;
-        }
+        status = read_field(&r, &f) ? take_field(&f, &read) : KRS_FORMAT;
     }
     if (status == KRS_OK) {
         free(map->chunks);

@@ -13,10 +13,13 @@ typedef struct {
     bool in_use;
 } krs__chunk;
 
-/* By rising address, none overlapping another. */
+/* By rising address, none overlapping another. `name` is the pool's, cut where it is
+ * longer; `told_in_use` what its own book has for the bytes in use. */
 typedef struct {
     krs__chunk *chunks;
     size_t count, capacity;
+    uint64_t told_in_use;
+    char name[KRS_POOL_NAME];
 } krs__memory_map;
 
 /* Reads a serialized tensorflow.MemoryDump into `map`, whose chunks it replaces; start

@@ -8,30 +8,33 @@
 #include <unistd.h>
 
 enum {
-    NO_NODE = -1,      /* port::kNUMANoAffinity */
-    WORDS = 8,         /* of the allocator; the pool is its second in 2.15 and 2.21 */
-    DUMP_BYTES = 4096, /* a MemoryDump has some 150 */
-    BYTE_TYPE = 4,     /* TF_UINT8 */
-    LEAST_ADDRESS = 4096,
+    NO_NODE = -1,  /* port::kNUMANoAffinity */
+    WORDS = 8,     /* of the allocator; the pool is its second in 2.15 and 2.21 */
+    BYTE_TYPE = 4, /* TF_UINT8 */
 };
 
-/* Fails where a load would raise SIGSEGV. */
-static bool read_words(uintptr_t address, uintptr_t *words, size_t count) {
+bool krs__read_words(uintptr_t address, uintptr_t *words, size_t count) {
     const struct iovec here = {words, count * sizeof *words};
     const struct iovec there = {(void *)address, here.iov_len};
     return process_vm_readv(getpid(), &here, 1, &there, 1, 0) == (ssize_t)here.iov_len;
+}
+
+bool krs__read_object(uintptr_t address, uintptr_t *first) {
+    enum { LEAST_ADDRESS = 4096 };
+    return address >= LEAST_ADDRESS && address % sizeof(void *) == 0 &&
+           krs__read_words(address, first, 1);
 }
 
 void krs__pool_find(const krs__tensorflow *tf, krs__pool *pool, krs_refusal *refusal) {
     uintptr_t words[WORDS], first;
     const uintptr_t allocator = (uintptr_t)tf->cpu_allocator(NO_NODE);
     *refusal = KRS_REFUSAL_ALLOCATOR;
-    if (!read_words(allocator, words, WORDS) || !krs__is_of(words[0], tf->mkl_table))
+    if (!krs__read_words(allocator, words, WORDS) ||
+        !krs__is_of(words[0], tf->mkl_table))
         return;
     *refusal = KRS_REFUSAL_POOL;
     for (size_t i = 1; i < WORDS; i++) {
-        if (words[i] < LEAST_ADDRESS || words[i] % sizeof(void *) != 0 ||
-            !read_words(words[i], &first, 1) || !krs__is_of(first, tf->bfc_table))
+        if (!krs__read_object(words[i], &first) || !krs__is_of(first, tf->bfc_table))
             continue;
         *pool = (krs__pool){tf, (void *)words[i]};
         *refusal = KRS_REFUSAL_NONE;
@@ -39,20 +42,17 @@ void krs__pool_find(const krs__tensorflow *tf, krs__pool *pool, krs_refusal *ref
     }
 }
 
-krs_status krs__pool_read(const krs__pool *pool, krs__memory_map *map,
-                          krs_refusal *refusal) {
-    const krs__tensorflow *tf = pool->tf;
-    _Alignas(max_align_t) unsigned char dump[DUMP_BYTES] = {0};
+krs_status krs__dump_read(const krs__tensorflow *tf, krs__dump *dump,
+                          krs__memory_map *map, krs_refusal *refusal) {
     uintptr_t first;
-    tf->record_map(dump, pool->bfc);
-    memcpy(&first, dump, sizeof first);
+    memcpy(&first, dump->bytes, sizeof first);
     *refusal = KRS_REFUSAL_MAP;
     if (!krs__is_of(first, tf->dump_table)) /* what it is we do not know: let it be */
         return KRS_OK;
-    const size_t bytes = tf->dump_bytes(dump);
+    const size_t bytes = tf->dump_bytes(dump->bytes);
     uint8_t *text = bytes > INT_MAX ? NULL : malloc(bytes + 1);
-    const bool written = text != NULL && tf->serialize(dump, text, (int)bytes);
-    tf->destroy_dump(dump);
+    const bool written = text != NULL && tf->serialize(dump->bytes, text, (int)bytes);
+    tf->destroy_dump(dump->bytes);
     krs_status status = text == NULL && bytes <= INT_MAX ? KRS_NOMEM : KRS_OK;
     if (written)
         status = krs__memory_map_parse(text, bytes, map);
@@ -60,6 +60,13 @@ krs_status krs__pool_read(const krs__pool *pool, krs__memory_map *map,
         *refusal = KRS_REFUSAL_NONE;
     free(text);
     return status == KRS_FORMAT ? KRS_OK : status;
+}
+
+krs_status krs__pool_read(const krs__pool *pool, krs__memory_map *map,
+                          krs_refusal *refusal) {
+    krs__dump dump = {.bytes = {0}};
+    pool->tf->record_map(dump.bytes, pool->bfc);
+    return krs__dump_read(pool->tf, &dump, map, refusal);
 }
 
 bool krs__block_take(const krs__pool *pool, uint64_t bytes, krs__block *block) {

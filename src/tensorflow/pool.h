@@ -14,10 +14,25 @@ typedef struct {
     void *bfc; /* the tsl::BFCAllocator */
 } krs__pool;
 
+/* Fails where a load would raise SIGSEGV. */
+bool krs__read_words(uintptr_t address, uintptr_t *words, size_t count);
+
+/* The first word behind what may be a pointer to an object. */
+bool krs__read_object(uintptr_t address, uintptr_t *first);
+
 /* Finds the pool in the allocator that TensorFlow uses. The objects are known by their
  * tables of virtual functions, and until they are, memory is read in a way that cannot
  * crash. */
 void krs__pool_find(const krs__tensorflow *tf, krs__pool *pool, krs_refusal *refusal);
+
+/* Room for a tensorflow.MemoryDump, which has some 150 bytes. */
+typedef struct {
+    _Alignas(max_align_t) unsigned char bytes[4096];
+} krs__dump;
+
+/* Reads what TensorFlow has recorded, and destroys it. */
+krs_status krs__dump_read(const krs__tensorflow *tf, krs__dump *dump,
+                          krs__memory_map *map, krs_refusal *refusal);
 
 /* Reads its map anew, under the pool's own lock.
  * `*refusal` becomes KRS_REFUSAL_MAP where it is not understood, and `map` stays. */

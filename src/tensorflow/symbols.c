@@ -37,22 +37,29 @@ static void close_loaded(const loaded *l) {
     }
 }
 
+/* Notes the first symbol that is missing. */
+static void *find_or_note(const loaded *l, const char *symbol, const char **missing) {
+    void *address = find(l, symbol);
+    if (address == NULL && *missing == NULL)
+        *missing = symbol;
+    return address;
+}
+
 void krs__tensorflow_find(krs__tensorflow *tf) {
     loaded l;
+    const char **missing = &tf->missing;
     *tf = (krs__tensorflow){.loaded = open_loaded(&l)};
     /* POSIX's way round ISO C, which has no cast from an object to a function. */
 #define X(name, symbol, result, arguments)                                             \
-    *(void **)&tf->name = find(&l, symbol);                                            \
-    if (tf->name == NULL && tf->missing == NULL)                                       \
-        tf->missing = symbol;
+    *(void **)&tf->name = find_or_note(&l, symbol, missing);
+#define Y(name, symbol) tf->name = find_or_note(&l, symbol, missing);
     KRS__TENSORFLOW_FUNCTIONS(X)
+    KRS__TENSORFLOW_TABLES(Y)
+    missing = &tf->missing_for_regions;
+    KRS__REGION_FUNCTIONS(X)
+    KRS__REGION_TABLES(Y)
 #undef X
-#define X(name, symbol)                                                                \
-    tf->name = find(&l, symbol);                                                       \
-    if (tf->name == NULL && tf->missing == NULL)                                       \
-        tf->missing = symbol;
-    KRS__TENSORFLOW_TABLES(X)
-#undef X
+#undef Y
     close_loaded(&l);
 }
 

@@ -35,17 +35,34 @@
     X(bfc_table, "_ZTVN3tsl12BFCAllocatorE")                                           \
     X(dump_table, "_ZTVN10tensorflow10MemoryDumpE")
 
+/* The same for pools of regions alone (regions.c); known in 2.21. */
+#define KRS__REGION_FUNCTIONS(X)                                                       \
+    X(gpu_state, "_ZN10tensorflow15GPUProcessState9singletonEPS0_", void *,            \
+      (void *other))                                                                   \
+    X(record_locked, KRS__RECORD_LOCKED, void *, (void *dump, void *pool))             \
+    X(release_regions, "_ZN3tsl12BFCAllocator21DeallocateFreeRegionsEm", bool,         \
+      (void *pool, size_t wanted))
+#define KRS__RECORD_LOCKED "_ZN3tsl12BFCAllocator23RecordMemoryMapInternalEv"
+
+/* What writes a line of the log, of whatever version of absl. */
+#define KRS__LOG_FLUSH "_ZN4absl*12log_internal10LogMessage5FlushEv"
+
+#define KRS__REGION_TABLES(X) X(gpu_bfc_table, "_ZTVN10tensorflow15GPUBFCAllocatorE")
+
 /* The hash that names types in TensorFlow's resource manager; trimming needs it not. */
 #define KRS__TENSORFLOW_HASH "_ZN3tsl6Hash64EPKcmm"
 
 typedef struct {
     bool loaded;         /* is TensorFlow in this process at all? */
     const char *missing; /* the first symbol of the lists that it does not have */
+    const char *missing_for_regions; /* the same of the lists for them */
 #define X(name, symbol, result, arguments) result(*name) arguments;
     KRS__TENSORFLOW_FUNCTIONS(X)
+    KRS__REGION_FUNCTIONS(X)
 #undef X
 #define X(name, symbol) const char *name;
     KRS__TENSORFLOW_TABLES(X)
+    KRS__REGION_TABLES(X)
 #undef X
 } krs__tensorflow;
 

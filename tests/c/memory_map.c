@@ -23,13 +23,15 @@ static krs_status parse(const text *t, krs__memory_map *map) {
 static void chunks_are_read_and_all_else_is_passed_over(void **state) {
     (void)state;
     const uint8_t bytes[] = {
-        0x0A,     1,           'm',                               /* name */
-        0x12,     2,           8,        3,                       /* bin summary */
-        CHUNK(6), ADDRESS(16), SIZE(32), IN_USE(1),               /* */
-        CHUNK(7), ADDRESS(64), 0x10,     0x80,      2, IN_USE(0), /* 256 bytes */
-        0x2D,     1,           2,        3,         4,            /* fixed32 */
-        0x31,     1,           2,        3,         4, 5,         6, 7, 8, /* fixed64 */
-        0x80,     0x01,        5, /* field 16 */
+        0x0A,     1,           'm',                                  /* name */
+        0x12,     2,           8,        3,                          /* bin summary */
+        CHUNK(6), ADDRESS(16), SIZE(32), IN_USE(1),                  /* */
+        CHUNK(7), ADDRESS(64), 0x10,     0x80,      2,    IN_USE(0), /* 256 bytes */
+        0x35,     1,           2,        3,         4,               /* fixed32 */
+        0x31,     1,           2,        3,         4,    5,
+        6,        7,           8,                             /* fixed64 */
+        0x80,     0x01,        5,                             /* field 16 */
+        0x2A,     4,           0x08,     9,         0x10, 32, /* the book */
     };
     krs__memory_map map = {0};
     assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes, &map), KRS_OK);
@@ -42,8 +44,22 @@ static void chunks_are_read_and_all_else_is_passed_over(void **state) {
     assert_false(map.chunks[1].in_use);
     assert_int_equal(krs__memory_map_size(&map), 288);
     assert_int_equal(krs__memory_map_in_use(&map), 32);
+    assert_int_equal(map.told_in_use, 32);
+    assert_string_equal(map.name, "m");
     krs__memory_map_free(&map);
     assert_null(map.chunks);
+}
+
+static void a_long_name_is_cut(void **state) {
+    (void)state;
+    krs__memory_map map = {0};
+    uint8_t bytes[102] = {0x0A, 100};
+    memset(bytes + 2, 'x', 100);
+    assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes, &map), KRS_OK);
+    assert_int_equal(strlen(map.name), KRS_POOL_NAME - 1);
+    bytes[1] = 2;
+    assert_int_equal(krs__memory_map_parse(bytes, 4, &map), KRS_OK);
+    assert_string_equal(map.name, "xx");
 }
 
 static void an_address_is_found_in_its_chunk_and_in_no_other(void **state) {
@@ -77,6 +93,10 @@ static const text refused[] = {
     {"a size below 0", {CHUNK(13), ADDRESS(8), 0x10, TEN, 1}, 15},
     {"a varint that never ends", {0x08, TEN, 0x80, 1}, 12},
     {"a varint of 65 bits", {0x08, TEN, 2}, 11},
+    {"a name that is no text", {0x08, 1}, 2},
+    {"a book that is no message", {0x28, 1}, 2},
+    {"a book cut short", {0x2A, 1, 0x10}, 3},
+    {"bytes in use of another type", {0x2A, 2, 0x12, 0}, 4},
     {"field 0", {0x00, 1}, 2},
     {"a group", {0x0B, 0x0C}, 2},
     {"fixed32 cut short", {0x2D, 1, 2, 3}, 4},
@@ -120,6 +140,7 @@ static void a_text_cut_anywhere_is_refused_or_lacks_whole_chunks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_are_read_and_all_else_is_passed_over),
+        cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(an_address_is_found_in_its_chunk_and_in_no_other),
         cmocka_unit_test(what_is_no_map_is_refused_and_the_old_one_stays),
         cmocka_unit_test(a_text_cut_anywhere_is_refused_or_lacks_whole_chunks),
