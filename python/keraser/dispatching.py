@@ -7,6 +7,7 @@ tables; nobody holds it while something is pickled, sent or called back.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
@@ -29,6 +30,9 @@ from keraser.receipt import format_bytes
 from keraser.server_process import Origin
 from keraser.trial_errors import error_of_end
 from keraser.trial_item import Job, TrialFuture, TrialItem
+
+#: How long trials that are stopped by Ctrl-C have to end, in seconds.
+GRACE = 2.0
 
 #: Seconds between two lines of progress.
 _PROGRESS = 0.5
@@ -295,8 +299,11 @@ class Dispatcher:
             self._drawn = time.monotonic()
             link.request()
         if not threading.main_thread().is_alive():
-            with self._lock:
-                self._closed = True
+            # The program ends when its trials are done, unless it ends by Ctrl-C.
+            why = getattr(sys, "last_type", None)
+            hurried = why is not None and issubclass(why, KeyboardInterrupt)
+            if not self._closed:
+                self.shutdown(False, hurried, GRACE if hurried else None)
         self._close_if_unused(link)
         self._close_if_done()
 

@@ -67,6 +67,15 @@ WAITING = (
 )
 
 
+def test_ctrl_c_ends_a_program_that_uses_no_with_block(tmp_path):
+    program = start(tmp_path, WAITING.replace("with executor:", "if True:"))
+    assert program.stdout.readline() == "ready\n"
+    everybody = descendants(program.pid)
+    program.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in program.communicate(timeout=60)[1]
+    assert wait_for(lambda: not any(map(is_alive, everybody)))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_when_the_program_dies_everything_dies(tmp_path, number):
     program = start(tmp_path, WAITING)
