@@ -13,6 +13,7 @@
     with keraser.TrialExecutor() as executor: ...   # each call in a clean process
     keraser.trim()                   # free memory of native pools goes to the system
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
+    %load_ext keraser                # in IPython: %models, %why, %clear, %%trial, ...
     keraser.doctor()                 # what works here and what does not, and why
 
 Importing keraser imports neither TensorFlow nor Keras, and next to nothing else: each
@@ -198,6 +199,20 @@ __all__ = [
     "unpark",
     "why",
 ]
+
+
+def load_ipython_extension(ip: object) -> None:
+    """Called by `%load_ext keraser`: see docs/notebooks.md."""
+    from keraser import magics
+
+    magics.load(ip)
+
+
+def unload_ipython_extension(ip: object) -> None:
+    """Called by `%unload_ext keraser`: magics are what they were before."""
+    from keraser import magics
+
+    magics.unload(ip)
 
 
 def __getattr__(name: str) -> object:

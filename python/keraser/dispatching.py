@@ -7,6 +7,7 @@ tables; nobody holds it while something is pickled, sent or called back.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
@@ -29,6 +30,9 @@ from keraser.receipt import format_bytes
 from keraser.server_process import Origin
 from keraser.trial_errors import error_of_end
 from keraser.trial_item import Job, TrialFuture, TrialItem
+
+#: How long trials that are stopped by Ctrl-C have to end, in seconds.
+GRACE = 2.0
 
 #: Seconds between two lines of progress.
 _PROGRESS = 0.5
@@ -154,17 +158,21 @@ class Dispatcher:
         self._links.append(self._link)
         self._servers += 1
 
-    def _next(self) -> tuple[Link, TrialItem] | None:
-        """Takes the next trial that may start now."""
+    def _next(self) -> tuple[Link | Exception, TrialItem] | None:
+        """Takes the next trial that may start now, and its server or why there is
+        none."""
         with self._lock:
             while self._pending and len(self._running) < self.settings.workers:
                 item = self._pending.popleft()
                 if not item.begin():
                     continue
-                if self._link is None:
-                    self._start_link()
                 self._first = self._first or time.monotonic()
                 self._running.add(item)
+                if self._link is None:
+                    try:
+                        self._start_link()
+                    except Exception as error:
+                        return error, item
                 item.link = self._link
                 return item.link, item  # type: ignore[return-value]
             return None
@@ -172,6 +180,9 @@ class Dispatcher:
     def _pump(self) -> None:
         while (found := self._next()) is not None:
             link, item = found
+            if isinstance(link, Exception):
+                self._finish(item, None, error=link)
+                continue
             try:
                 descriptor = payload.pack({"place": Place(), **item.job}, called="")
             except BaseException as error:
@@ -288,8 +299,11 @@ class Dispatcher:
             self._drawn = time.monotonic()
             link.request()
         if not threading.main_thread().is_alive():
-            with self._lock:
-                self._closed = True
+            # The program ends when its trials are done, unless it ends by Ctrl-C.
+            why = getattr(sys, "last_type", None)
+            hurried = why is not None and issubclass(why, KeyboardInterrupt)
+            if not self._closed:
+                self.shutdown(False, hurried, GRACE if hurried else None)
         self._close_if_unused(link)
         self._close_if_done()
 

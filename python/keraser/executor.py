@@ -10,13 +10,10 @@ from typing import Any, Literal
 
 from keraser import pickling
 from keraser.adapters import base
-from keraser.dispatching import Dispatcher, Limits, Settings
+from keraser.dispatching import GRACE, Dispatcher, Limits, Settings
 from keraser.figures import ExecutorStats
 from keraser.sizes import read_seconds, read_size
 from keraser.trial_item import TrialFuture
-
-#: Of the running trials, how long those that are stopped by Ctrl-C have to end, in s.
-_GRACE = 2.0
 
 
 class TrialExecutor(Executor):
@@ -142,7 +139,7 @@ class TrialExecutor(Executor):
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         """Waits for what was submitted. Left by Ctrl-C or by exit(), it stops that."""
         hurried = kind is not None and not issubclass(kind, Exception)
-        self._dispatcher.shutdown(True, hurried, _GRACE if hurried else None)
+        self._dispatcher.shutdown(True, hurried, GRACE if hurried else None)
 
 
 def _read_count(value: Any, what: str, least: int, most: int) -> int:

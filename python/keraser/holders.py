@@ -190,13 +190,18 @@ def why(thing: Any, *, fork: bool = False) -> Holders:
         >>> keraser.why(models[0])[0].fix                  # doctest: +SKIP
         'del models[0]'
     """
-    if type(thing) in _PLAIN:
+    if is_plain(thing):
         raise TypeError(
             f"why() takes an object such as a model, not {thing!r}: plain values are "
             "shared by the whole process"
         )
     await_collector("why()")
     return explain([thing], fork)
+
+
+def is_plain(thing: Any) -> bool:
+    """Whether it is a value that the whole process shares."""
+    return type(thing) in _PLAIN
 
 
 def explain(box: list[Any], fork: bool = False) -> Holders:

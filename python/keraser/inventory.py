@@ -114,12 +114,12 @@ class Census:
 
         return diff(earlier, self)
 
-    def tables(self) -> list[Table]:
-        return [
-            t
-            for t in (_models(self), _orphans(self), _process(self), _types(self))
-            if t.rows
-        ]
+    def tables(self, models_only: bool = False) -> list[Table]:
+        """Those that have rows; `models_only`: not of the process, nor of types."""
+        tables = [_models(self), _orphans(self)]
+        if not models_only:
+            tables += [_process(self), _types(self)]
+        return [table for table in tables if table.rows]
 
     def __repr__(self) -> str:
         return "\n\n".join(table.text() for table in self.tables())

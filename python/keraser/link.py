@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from keraser import _core, wire
@@ -56,7 +56,9 @@ class Link:
         self._answers = 0
         self._answered = threading.Condition(self._lock)
         self.answered = 0  # trials
-        self.started = time.monotonic()
+        # A descriptor that has been closed may be somebody else's.
+        self._sending = threading.Lock()
+        self._open = True
         self.memory_limited_by = ""  # "" until the server has said
         self.server = ServerProcess(origin)
         try:
@@ -80,7 +82,7 @@ class Link:
         with self._lock:
             self._items[number] = item
         try:
-            _core.send(self._socket, wire.SUBMIT, number, values, b"", payload)
+            self._send(wire.SUBMIT, number, values, payload)
         except BaseException:
             with self._lock:
                 taken = self._items.pop(number, None)
@@ -90,11 +92,15 @@ class Link:
     def stop(self, number: int, grace: float) -> None:
         """Ends a trial: SIGINT now, SIGKILL after `grace` seconds."""
         with contextlib.suppress(OSError):
-            _core.send(self._socket, wire.STOP, number, (int(grace * 1e9),))
+            self._send(wire.STOP, number, (int(grace * 1e9),))
 
-    def stop_all(self, grace: float) -> None:
-        for number in list(self._items):
-            self.stop(number, grace)
+    def _send(
+        self, kind: int, trial: int, values: tuple[int, ...], descriptor: int = -1
+    ) -> None:
+        with self._sending:
+            if not self._open:
+                raise BrokenPipeError("the fork server has gone")
+            _core.send(self._socket, kind, trial, values, b"", descriptor)
 
     @property
     def busy(self) -> int:
@@ -103,7 +109,7 @@ class Link:
     def request(self) -> None:
         """Asks for the workers and the server's counts; `latest` will have them."""
         with contextlib.suppress(OSError):
-            _core.send(self._socket, wire.ASK, 0, ())
+            self._send(wire.ASK, 0, ())
 
     def ask(self, timeout: float) -> Answer | None:
         """The same, waiting for the answer; None where none comes in time, because the
@@ -124,14 +130,10 @@ class Link:
 
     def close_soon(self) -> None:
         self._closing = True
-        with contextlib.suppress(OSError):
-            self._shut_down()
-
-    def _shut_down(self) -> None:
-        import socket
-
-        with socket.socket(fileno=os.dup(self._socket)) as end:
-            end.shutdown(socket.SHUT_RDWR)
+        # Not under the lock of those who send: it is what ends a send that waits.
+        with self._lock, contextlib.suppress(OSError):
+            if self._open:
+                _shut_down(self._socket)
 
     def _receive(self) -> None:
         why = ""
@@ -163,7 +165,9 @@ class Link:
             words = self.server.last_words()
             why += f", after it wrote:\n{words}" if words else ""
         self.server.end()
-        os.close(self._socket)
+        with self._lock, self._sending:
+            self._open = False
+            os.close(self._socket)
         self._listener.link_lost(self, items, why)
 
     def _take(self, frame: Frame) -> None:
@@ -215,3 +219,12 @@ class Link:
         else:
             cause, status, limit = rest
             self._listener.trial_ended(item, figures, wire.CAUSES[cause], status, limit)
+
+
+def _shut_down(descriptor: int) -> None:
+    """Both sides see the end of the connection; the descriptor stays."""
+    end = socket.socket(fileno=descriptor)
+    try:
+        end.shutdown(socket.SHUT_RDWR)
+    finally:
+        end.detach()

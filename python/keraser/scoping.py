@@ -103,9 +103,16 @@ class Scope:
 
         return leave
 
-    def end(self, quiet: bool = False) -> None:
+    def end(
+        self,
+        quiet: bool = False,
+        where: str | None = None,
+        how_to_keep: str = _HOW_TO_KEEP,
+    ) -> None:
         """Clears what was built; for a block without `with`. A second call does
-        nothing. `quiet`: who holds what stays is not looked for."""
+        nothing. `quiet`: who holds what stays is not looked for. `where`: what receipts
+        call the place, the caller's file and line if None. `how_to_keep`: what shells
+        advise."""
         if self._state != "open":
             return
         self._state = "ended"
@@ -117,7 +124,7 @@ class Scope:
         if self._saw_import:
             self._all_are_new(adapter)
         kept = {id(value) for value in (w() for w in self._kept) if value is not None}
-        sweep = Sweep(adapter, caller(), _HOW_TO_KEEP)
+        sweep = Sweep(adapter, where or caller(), how_to_keep)
         try:
             sweep.clear_models([w for w in self._models if id(w()) not in kept])
             values = [w for w in self._values if id(w()) not in kept]

@@ -39,9 +39,9 @@ class ServerProcess:
     this process ends, however that happens."""
 
     def __init__(self, origin: Origin) -> None:
-        self._log = os.memfd_create("keraser-server-log", os.MFD_CLOEXEC)
         listener, self._name = _core.listen()
         lease, self._lease = os.pipe()
+        self._log = os.memfd_create("keraser-server-log", os.MFD_CLOEXEC)
         settings = {
             "listener": listener,
             "lease": lease,

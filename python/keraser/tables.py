@@ -39,7 +39,14 @@ class Table:
         for row in self.rows:
             table.add_row(*map(_escape, row))
         out = io.StringIO()
-        Console(file=out, width=_width(), no_color=True).print(table)
+        console = Console(
+            file=out,
+            width=_width(),
+            no_color=True,
+            force_terminal=False,
+            force_jupyter=False,  # or it would show the table itself
+        )
+        console.print(table)
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip(
             "\n"
         )

@@ -217,7 +217,7 @@ void krs__worker_reap(krs__server *s) {
         strays |= w == NULL;
         if (w == NULL)
             continue;
-        if (w->state == KRS__WORKER_SPARE)
+        if (w->trials == 0) /* whatever was seen of its end before */
             s->spare_again = krs__now() + FORK_AGAIN_NS;
         w->exited = true;
         w->exit = info;

@@ -262,6 +262,7 @@ class Adapter(Protocol):
     def gauges(self) -> dict[str, int]: ...
     def is_out_of_memory(self, error: BaseException) -> bool: ...
     def is_model_type(self, kind: type) -> bool: ...
+    def has_memory(self, value: Any) -> bool: ...
     def watch_births(self, watcher: Callable[[Any], None]) -> Callable[[], None]: ...
     def is_part(self) -> bool: ...
     def watch_values(self, watcher: Callable[[Any], None]) -> Callable[[], None]: ...
@@ -345,6 +346,23 @@ def find_shell() -> Any:
     from keraser.adapters import ipython
 
     return ipython
+
+
+def shell_of(ip: Any) -> Any:
+    """An IPython shell as the magics use it: `keraser.adapters.ipython_shell.Shell`."""
+    from keraser.adapters.ipython_shell import Shell
+
+    return Shell(ip)
+
+
+def find_hooks(keeps: Callable[[Any], bool]) -> list[tuple[str, Callable[[], None]]]:
+    """What was connected to pyplot's open figures and keeps something, in words, and
+    how it is let go."""
+    if "matplotlib._pylab_helpers" not in sys.modules:
+        return []
+    from keraser.adapters import pyplot
+
+    return pyplot.hooks(keeps)
 
 
 def learn_arrays() -> None:

@@ -31,13 +31,15 @@ def vocabulary() -> Vocabulary:
     ip = shell()
     if ip is None:
         return Vocabulary()
+    last = ip.last_execution_result
+    kind = "error" if getattr(last, "error_in_exec", None) else "notebook"
     return Vocabulary(
         {
             id(ip.user_ns.get("_oh")): Landmark("Out", "notebook"),
             id(ip.displayhook): Landmark("display hook", "notebook"),
             id(ip.user_ns_hidden): Landmark("user_ns_hidden", "notebook"),
             id(ip.InteractiveTB): Landmark("InteractiveTB", "error"),
-            id(ip.last_execution_result): Landmark("last_execution_result", "error"),
+            id(last): Landmark("last_execution_result", kind),
         }
     )
 
@@ -57,6 +59,18 @@ def places_of_any(values: Iterable[Any]) -> bool:
     return ip is not None and any(value is ip.user_ns.get("_oh") for value in values)
 
 
+def results() -> list[Any]:
+    """Each result that IPython remembers, once."""
+    ip = shell()
+    if ip is None:
+        return []
+    found = list(ip.user_ns.get("_oh", {}).values())
+    for names in (ip.user_ns, vars(ip.displayhook), ip.user_ns_hidden):
+        found += [names[name] for name in _results(names)]
+    found.append(getattr(ip.last_execution_result, "result", None))
+    return list({id(value): value for value in found}.values())
+
+
 def forget(value: Any) -> None:
     """Drops a result from everywhere in IPython that remembers it."""
     ip = shell()
@@ -69,14 +83,34 @@ def forget(value: Any) -> None:
         for name in _results(names):
             if names[name] is value:
                 names[name] = ""  # as IPython itself begins
+    last = ip.last_execution_result
+    if last is not None and last.result is value:
+        last.result = None
 
 
 def _results(names: dict[str, Any]) -> list[str]:
     return [n for n in list(names) if isinstance(n, str) and _RESULT.fullmatch(n)]
 
 
+def places_of_error() -> list[str]:
+    """Where the last error is remembered, its frames with it, as code."""
+    found = [f"sys.{name}" for name in _ERRORS if getattr(sys, name, None) is not None]
+    ip = shell()
+    if ip is None:
+        return found
+    hook, last = ip.InteractiveTB, ip.last_execution_result
+    if getattr(hook, "tb", None) is not None:
+        found.append("the traceback that IPython showed")
+    if getattr(getattr(hook, "pdb", None), "botframe", None) is not None:
+        found.append("%debug")
+    if getattr(last, "error_in_exec", None) is not None:
+        found.append("the last cell's outcome")
+    return found
+
+
 def forget_error() -> None:
-    """Drops the error that the interpreter and IPython show last."""
+    """Drops the error that the interpreter and IPython show last, and the debugger that
+    has looked at it: `%debug` makes itself another."""
     for name in _ERRORS:
         with contextlib.suppress(AttributeError):
             delattr(sys, name)
@@ -85,4 +119,5 @@ def forget_error() -> None:
         ip.InteractiveTB.tb = None
         ip.InteractiveTB.etype = None
         ip.InteractiveTB.evalue = None
+        ip.InteractiveTB.pdb = None
         ip.last_execution_result = None

@@ -1,8 +1,10 @@
 """Ends of servers, of trials' processes and of the program itself: nobody is left."""
 
 import gc
+import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -65,6 +67,15 @@ WAITING = (
 )
 
 
+def test_ctrl_c_ends_a_program_that_uses_no_with_block(tmp_path):
+    program = start(tmp_path, WAITING.replace("with executor:", "if True:"))
+    assert program.stdout.readline() == "ready\n"
+    everybody = descendants(program.pid)
+    program.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in program.communicate(timeout=60)[1]
+    assert wait_for(lambda: not any(map(is_alive, everybody)))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_when_the_program_dies_everything_dies(tmp_path, number):
     program = start(tmp_path, WAITING)
@@ -109,6 +120,44 @@ def test_a_server_that_dies_takes_its_trials_and_the_next_has_another():
         assert wait_for(lambda: not any(map(is_alive, workers)))
         assert executor.submit(len, "ab").result(timeout=60) == 2
         assert executor.stats().servers == 2
+
+
+def test_a_server_that_cannot_be_started_again_is_an_error(monkeypatch):
+    with keraser.TrialExecutor(preload=()) as executor:
+        assert executor.submit(len, "a").result() == 1
+        os.kill(executor.stats().server_pid, signal.SIGKILL)
+        assert wait_for(lambda: executor.stats().server_pid == 0)
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(FileNotFoundError, match="nowhere"):
+            executor.submit(len, "ab").result(timeout=60)
+        monkeypatch.undo()
+        assert executor.submit(len, "abc").result(timeout=60) == 3
+
+
+def test_what_is_asked_of_a_server_that_has_gone_harms_nobody():
+    """Its descriptor may be somebody else's by then."""
+    with keraser.TrialExecutor(preload=()) as executor:
+        lost = executor.submit(time.sleep, 600)
+        while not any(row.state == "running" for row in executor.stats().workers):
+            time.sleep(0.01)
+        link = executor._dispatcher._link
+        before = set(os.listdir("/proc/self/fd"))
+        os.kill(link.server.pid, signal.SIGKILL)
+        assert lost.exception(timeout=60) is not None
+        assert wait_for(lambda: set(os.listdir("/proc/self/fd")) < before)
+        ends = [
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in "abcd"
+        ]
+        link.stop(1, 0)
+        link.request()
+        with pytest.raises(OSError, match="has gone"):
+            link._send(0, 0, ())
+        for end in itertools.chain(*ends):
+            end.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                end.recv(10)
+    for end in itertools.chain(*ends):
+        end.close()
 
 
 def test_a_server_that_never_comes_up_is_an_error_with_what_it_said(tmp_path):

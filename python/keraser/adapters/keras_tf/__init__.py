@@ -311,6 +311,9 @@ class KerasTensorFlow:
     def is_model_type(self, kind: type) -> bool:
         return model.is_model_type(kind)
 
+    def has_memory(self, value: Any) -> bool:
+        return model.has_memory(value)
+
     def watch_births(self, watcher: Callable[[Any], None]) -> Callable[[], None]:
         return births.watch_models(watcher)
 

@@ -85,6 +85,14 @@ def is_model_type(kind: type) -> bool:
     return issubclass(kind, Model)
 
 
+def has_memory(value: Any) -> bool:
+    """Whether it is a model or a part of one that keeps variables."""
+    from keras import Layer, Variable
+    from keras.optimizers import Optimizer
+
+    return issubclass(type(value), (Layer, Variable, Optimizer))
+
+
 def running_method(rows: list[tuple]) -> str | None:
     """What Keras or TensorFlow is doing with the model right now, or None.
 
