@@ -34,8 +34,9 @@ def find_unseen() -> str:
 
 
 class _Finder:
-    """Lets the others find it. Stays until it has been imported: libraries ask whether
-    it is installed without importing it, and an import may fail and be tried again."""
+    """Lets those behind it find it, among which may be another of these. Stays until it
+    has been imported: libraries ask whether it is installed without importing it, and
+    an import may fail and be tried again."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
@@ -45,8 +46,10 @@ class _Finder:
     ) -> Any:
         if name != _NAME:
             return None
-        for finder in sys.meta_path:
-            look = None if finder is self else getattr(finder, "find_spec", None)
+        finders = list(sys.meta_path)
+        behind = finders.index(self) + 1 if self in finders else 0
+        for finder in finders[behind:]:
+            look = getattr(finder, "find_spec", None)
             spec = look and look(name, path, target)
             if spec:
                 if spec.loader is not None:

@@ -224,6 +224,36 @@ def test_keras_is_seen_whoever_asks_for_it_first(folder):
     ]
 
 
+def test_all_who_wait_for_keras_are_called_once_and_its_loader_is_its_own(folder):
+    (folder / "keras.py").write_text("loaded = True")
+    program = (
+        "from keraser.adapters.on_import import when_imported\n"
+        "when_imported(lambda: print('first'))\n"
+        "when_imported(lambda: print('second'))\n"
+        "import keras, sys\n"
+        "print(keras.loaded, type(keras.__loader__).__name__)\n"
+        "print([f for f in sys.meta_path if 'on_import' in type(f).__module__])\n"
+    )
+    told = call([PYTHON, "-c", program], folder).stdout.splitlines()
+    assert told == ["first", "second", "True SourceFileLoader", "[]"]
+
+
+def test_gpu_memory_is_armed_as_keras_comes_or_a_warning_says_why_not(folder):
+    program = (
+        "import os, keras; from keraser import _core; "
+        "print(_core.gpu_armed(), os.environ['KERASER_GPU'])"
+    )
+    done = call(
+        [KERASER, "run", "--gpu", "-c", f"import tensorflow, {program[7:]}"], "/"
+    )
+    assert done.stdout.splitlines()[-1] == "True arm", done.stderr
+    (folder / "keras.py").write_text("")
+    program = f"import keraser, {program[7:]}"
+    done = call([PYTHON, "-c", program], folder, KERASER_GPU="arm")
+    assert done.stdout == "False arm\n", done.stderr
+    assert "GPU memory was not armed: TensorFlow is not imported yet" in done.stderr
+
+
 def test_what_cannot_be_guarded_is_told_in_the_end(folder):
     (folder / "keras.py").write_text("class config: backend = lambda: 'jax'")
     (folder / "tf_keras.py").write_text("")
