@@ -52,7 +52,7 @@ python_test() {
         "$venv/bin/python" -m pytest "$@"
         return
     fi
-    local half=(tests/python/keras/test_[a-h]*.py tests/python/{run,zoo})
+    local half=(tests/python/keras/test_[a-h]*.py tests/python/{gpu,notebook,run,zoo})
     local others=$log/pytest-others.log status=0
     "$venv/bin/python" -m pytest -p no:cacheprovider "${half[@]/#/--ignore=}" >"$others" 2>&1 &
     "$venv/bin/python" -m pytest "${half[@]}" || status=1
