@@ -23,7 +23,7 @@ def fit(n):
     layers = [keras.layers.Dense(8 + n % 16, activation="relu"), keras.layers.Dense(1)]
     model = keras.Sequential([keras.Input((16,)), *layers])
     model.compile("adam", "mse")
-    x, y = np.ones((64, 16), np.float32), np.zeros((64, 1), np.float32)
+    x, y = np.ones((64, 16), np.float32), np.full((64, 1), 9, np.float32)
     losses = model.fit(x, y, epochs=2, verbose=0).history["loss"]
     return n, losses[1] < losses[0]
 
