@@ -398,6 +398,27 @@ def serve(_world, via=just_call):
         os.close(listener)
 
 
+def gpus(_world, via=just_call):
+    return via(_core.gpus)
+
+
+def gpu_refusal(_world, via=just_call):
+    return via(_core.gpu_refusal)
+
+
+def arm_gpu(_world, via=just_call):
+    return via(_core.arm_gpu)
+
+
+def gpu_armed(_world, via=just_call):
+    return via(_core.gpu_armed)
+
+
+def region_pools(_world, via=just_call):
+    pools = via(_core.region_pools)
+    return None if pools is None else [pool["pool"] for pool in pools]
+
+
 def set_own_path(_world, via=just_call):
     return via(_core.set_own_path, "\udcff nowhere")
 
@@ -435,6 +456,11 @@ CALLS = {
     "protocol": [protocol],
     "collapse": [collapse],
     "serve": [serve],
+    "gpus": [gpus],
+    "gpu_refusal": [gpu_refusal],
+    "arm_gpu": [arm_gpu],
+    "gpu_armed": [gpu_armed],
+    "region_pools": [region_pools],
 }
 
 
