@@ -77,10 +77,14 @@ def test_notes_travel():
     assert "at the third layer" in str(error.__cause__)
 
 
+def interrupt():
+    # A shell starts what runs in its background with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
+
+
 def test_the_end_of_a_process_travels():
-    assert isinstance(
-        travelled(lambda: signal.raise_signal(signal.SIGINT)), KeyboardInterrupt
-    )
+    assert isinstance(travelled(interrupt), KeyboardInterrupt)
     assert travelled(lambda: sys.exit(3)).code == 3
     assert travelled(lambda: sys.exit("why")).code == "why"
 
