@@ -216,16 +216,18 @@ class Dispatcher:
     def trial_done(
         self, item: TrialItem, figures: Figures, failed: bool, answer: int
     ) -> None:
-        if failed:
-            error = remote_errors.unpack_error(answer)
-            self._settle(item, figures, error=self._own_error(item, figures, error))
-            return
+        value: Any = None
+        error: BaseException | None = None
         try:
-            value = payload.unpack(answer)
-        except BaseException as error:
-            self._settle(item, figures, error=error)
-            return
-        self._settle(item, figures, value=value)
+            if failed:
+                raised = remote_errors.unpack_error(answer)
+                error = self._own_error(item, figures, raised)
+            else:
+                value = payload.unpack(answer)
+        except BaseException as problem:
+            error = problem
+        self._finish(item, figures, value=value, error=error)
+        self._go_on()
 
     def _own_error(
         self, item: TrialItem, figures: Figures, error: BaseException
@@ -233,7 +235,7 @@ class Dispatcher:
         """What the trial raised, as whoever waits for the result may see it."""
         if isinstance(error, payload.PayloadTooLarge):
             return MemoryLimitExceeded(
-                f"{self._name(item)} returned {format_bytes(error.size)}, and may have "
+                f"{item.name} returned {format_bytes(error.size)}, and may have "
                 f"{format_bytes(error.limit)} (memory=)",
                 which="result",
                 figures=figures,
@@ -241,12 +243,12 @@ class Dispatcher:
             )
         if item.stopped and isinstance(error, KeyboardInterrupt):
             wrapped = TrialError(
-                f"{self._name(item)} was stopped", figures=figures, output=item.tail
+                f"{item.name} was stopped", figures=figures, output=item.tail
             )
         elif not isinstance(error, Exception):
             said = f"{type(error).__name__}({', '.join(map(repr, error.args))})"
             wrapped = TrialError(
-                f"{self._name(item)} raised {said}", figures=figures, output=item.tail
+                f"{item.name} raised {said}", figures=figures, output=item.tail
             )
         else:
             return error
@@ -256,8 +258,9 @@ class Dispatcher:
     def trial_ended(
         self, item: TrialItem, figures: Figures, cause: str, status: int, limit: int
     ) -> None:
-        error = error_of_end(self._name(item), figures, cause, status, limit, item.tail)
-        self._settle(item, figures, error=error)
+        error = error_of_end(item.name, figures, cause, status, limit, item.tail)
+        self._finish(item, figures, error=error)
+        self._go_on()
 
     def trial_refused(self, link: Link, item: TrialItem, reason: str, why: str) -> None:
         if why == "SPENT":
@@ -271,12 +274,11 @@ class Dispatcher:
                     RuntimeWarning,
                     stacklevel=2,
                 )
-            self._pump()
         elif why == "BROKEN":
-            self._settle(item, None, error=UnsupportedError(reason))
+            self._finish(item, None, error=UnsupportedError(reason))
         else:
-            self._settle(item, None, error=TrialError(reason))
-        self._close_if_done()
+            self._finish(item, None, error=TrialError(reason))
+        self._go_on()
 
     def link_lost(self, link: Link, items: list[TrialItem], why: str) -> None:
         with self._lock:
@@ -284,15 +286,17 @@ class Dispatcher:
                 self._link = None
             self._links.remove(link)
             # One that has never answered would end the next time, too.
-            hopeless = [] if link.answered else list(self._pending)
-            if hopeless:
+            hopeless = []
+            if not link.answered:
+                hopeless = [item for item in self._pending if item.begin()]
                 self._pending.clear()
         for item in [*items, *hopeless]:
             error = TrialCrashed(
-                f"the fork server of {self._name(item)} is gone: {why}",
+                f"the fork server of {item.name} is gone: {why}",
                 output=item.tail,
             )
-            self._settle(item, None, error=error)
+            self._finish(item, None, error=error)
+        self._go_on()
 
     def link_idle(self, link: Link) -> None:
         if self._bar.watched and time.monotonic() - self._drawn > _PROGRESS:
@@ -323,19 +327,8 @@ class Dispatcher:
 
     # ---- ending trials
 
-    @staticmethod
-    def _name(item: TrialItem) -> str:
-        return f"trial {item.number}, {item.name}()"
-
-    def _settle(
-        self,
-        item: TrialItem,
-        figures: Figures | None,
-        *,
-        value: Any = None,
-        error: BaseException | None = None,
-    ) -> None:
-        self._finish(item, figures, value=value, error=error)
+    def _go_on(self) -> None:
+        """Starts what may start since a trial has ended, or ends the servers."""
         self._pump()
         self._close_if_done()
 

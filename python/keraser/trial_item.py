@@ -65,7 +65,8 @@ class TrialItem:
         self.number = number
         self.values = values  # of its SUBMIT frame
         function = job["function"]
-        self.name = getattr(function, "__qualname__", type(function).__name__)
+        called = getattr(function, "__qualname__", type(function).__name__)
+        self.name = f"trial {number}, {called}()"
         self.job = job
         self.future = TrialFuture()
         self.link: Link | None = None
