@@ -12,6 +12,8 @@ typedef struct {
     krs_gpu *gpu;
     krs_gpu_state states[KRS_GPUS];
     size_t count;
+    krs_refusal refusal; /* of the driver */
+    const char *symbol;  /* that it is about */
 } gpus;
 
 /* One row for each GPU that refuses, and for a driver that is not known. */
@@ -125,45 +127,49 @@ static PyObject *describe(const krs_gpu_state *s) {
                          (unsigned long long)s->pool_used);
 }
 
-/* Without the GIL. `*refusal` and `*symbol` are the driver's. */
-static krs_status read_gpus(gpus *g, krs_refusal *refusal, const char **symbol) {
+/* Without the GIL. */
+static krs_status read_gpus(gpus *g) {
     krs_status status = krs_gpu_new(&g->gpu);
     if (status == KRS_OK)
         status = krs_gpu_read(g->gpu, g->states, KRS_GPUS, &g->count);
     if (status == KRS_OK)
-        *refusal = krs_gpu_refusal(g->gpu, symbol);
+        g->refusal = krs_gpu_refusal(g->gpu, &g->symbol);
     krs_gpu_free(g->gpu);
     return status;
+}
+
+/* The same for a call that asks for nothing else; -1 with the exception set. */
+static int ask_gpus(gpus *g) {
+    krs_status status;
+    Py_BEGIN_ALLOW_THREADS
+    status = read_gpus(g);
+    Py_END_ALLOW_THREADS
+    if (status == KRS_OK)
+        return 0;
+    krs_raise(status, "the GPU driver");
+    return -1;
 }
 
 PyObject *krs_py_gpu_refusal(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     gpus g = {.gpu = NULL};
-    krs_refusal refusal;
-    const char *symbol;
-    krs_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = read_gpus(&g, &refusal, &symbol);
-    Py_END_ALLOW_THREADS
-    if (status != KRS_OK)
-        return krs_raise(status, "the GPU driver");
-    if (refusal == KRS_REFUSAL_ABSENT) /* then there is nothing to be done */
-        refusal = KRS_REFUSAL_NONE;
-    return krs_refusal_words(refusal, symbol);
+    if (ask_gpus(&g) < 0)
+        return NULL;
+    if (g.refusal == KRS_REFUSAL_ABSENT) /* then there is nothing to be done */
+        g.refusal = KRS_REFUSAL_NONE;
+    return krs_refusal_words(g.refusal, g.symbol);
 }
 
 /* Of GPUs only where one is in use: to ask for them makes TensorFlow's book of them. */
 PyObject *krs_py_region_pools(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     gpus g = {.gpu = NULL};
-    krs_refusal refusal;
-    const char *symbol;
     krs_status status;
     krs_trims *trims = PyMem_Calloc(1, sizeof *trims);
     if (trims == NULL)
         return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    status = read_gpus(&g, &refusal, &symbol);
+    status = read_gpus(&g);
     if (status == KRS_OK)
         status = release_regions(KRS_POOLS_LOOK | KRS_POOLS_OF_CPU |
                                      (g.count > 0 ? KRS_POOLS_OF_GPU : 0),
@@ -178,14 +184,8 @@ PyObject *krs_py_region_pools(PyObject *module, PyObject *unused) {
 PyObject *krs_py_gpus(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     gpus g = {.gpu = NULL};
-    krs_refusal refusal;
-    const char *symbol;
-    krs_status status;
-    Py_BEGIN_ALLOW_THREADS
-    status = read_gpus(&g, &refusal, &symbol);
-    Py_END_ALLOW_THREADS
-    if (status != KRS_OK)
-        return krs_raise(status, "the GPU driver");
+    if (ask_gpus(&g) < 0)
+        return NULL;
     PyObject *all = PyList_New((Py_ssize_t)g.count);
     for (size_t i = 0; all != NULL && i < g.count; i++) {
         PyObject *one = describe(&g.states[i]);

@@ -11,9 +11,13 @@ static uint64_t read_clock(clockid_t clock) {
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+uint64_t krs__now(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
 static uint64_t now(void *context) {
     (void)context;
-    return read_clock(CLOCK_MONOTONIC);
+    return krs__now();
 }
 
 static uint64_t spent(void *context) {

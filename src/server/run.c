@@ -19,12 +19,6 @@
 
 enum { EVENTS = 64 };
 
-uint64_t krs__now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 uint64_t krs__tag_of(krs__tag tag, size_t row, uint32_t generation) {
     return (uint64_t)tag << 56 | (uint64_t)row << 32 | generation;
 }

@@ -5,12 +5,12 @@
  * initialised it. */
 #define _GNU_SOURCE /* siginfo_t and sigset_t, in server.h */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "gpu/device.h"
+#include "proc/text.h"
 #include "server/server.h"
 
 enum { NAME_BYTES = 32, NAMES = 4 };
@@ -18,15 +18,12 @@ enum { NAME_BYTES = 32, NAMES = 4 };
 /* The name of a thread, "" where it has ended meanwhile. */
 static void read_name(const char *task, char name[NAME_BYTES]) {
     char path[64];
-    name[0] = '\0';
     if (snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", task) < 0)
         return;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return;
-    const ssize_t length = read(file, name, NAME_BYTES - 1);
-    close(file);
-    name[length > 0 ? length : 0] = '\0';
+    size_t length;
+    if (krs__text_read(path, name, NAME_BYTES, &length) != KRS_OK)
+        length = 0;
+    name[length] = '\0';
     name[strcspn(name, "\n")] = '\0';
 }
 

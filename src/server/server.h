@@ -127,9 +127,6 @@ typedef struct {
     char frame[KRS_FRAME_MOST]; /* what is being received */
 } krs__server;
 
-/* CLOCK_MONOTONIC in ns. */
-uint64_t krs__now(void);
-
 /* Tells of `fd` from now on when there is something to read. KRS_SYSTEM. */
 krs_status krs__server_wait_for(krs__server *, int fd, krs__tag tag, size_t row,
                                 uint32_t generation);

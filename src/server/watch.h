@@ -37,6 +37,9 @@ typedef enum {
     KRS__GONE, /* ended, or nothing left of it to measure: figures are the last ones */
 } krs__verdict;
 
+/* CLOCK_MONOTONIC in ns. */
+uint64_t krs__now(void);
+
 /* How a trial is looked at. The first argument of each is `context`. */
 typedef struct {
     void *context;
