@@ -1,7 +1,10 @@
-"""What tests ask of processes other than their own."""
+"""What tests ask of processes other than their own, and fork servers for them."""
 
 import os
 import time
+
+import keraser
+import pytest
 
 
 def is_alive(pid):
@@ -18,6 +21,14 @@ def wait_for(condition, seconds=60):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()
+
+
+def preload_with(folder, text, *before):
+    """An executor whose server imports a module of this text, after others."""
+    (folder / "preloaded.py").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        return keraser.TrialExecutor(preload=(*before, "preloaded"))
 
 
 def descendants(pid):

@@ -12,7 +12,7 @@ import warnings
 
 import keraser
 import pytest
-from processes import descendants, is_alive, wait_for
+from processes import descendants, is_alive, preload_with, wait_for
 
 
 def start(folder, code):
@@ -183,13 +183,6 @@ def test_a_preload_that_fails_is_refused_by_name():
         for _ in range(2):
             with pytest.raises(keraser.UnsupportedError, match="no_such_module"):
                 executor.submit(len, "").result(timeout=60)
-
-
-def preload_with(folder, text):
-    (folder / "preloaded.py").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        return keraser.TrialExecutor(preload=("preloaded",))
 
 
 def test_a_server_with_a_thread_is_refused_by_its_name(tmp_path):

@@ -8,6 +8,7 @@ import warnings
 import keraser
 import numpy as np
 import pytest
+from processes import preload_with
 
 SEED = 7
 
@@ -135,16 +136,9 @@ def test_memory_of_tensors_is_limited(executor):
     assert caught.value.figures.peak < 1.1 * (1 << 30)
 
 
-def preload_with(folder, text):
-    (folder / "preloaded.py").write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        return keraser.TrialExecutor(preload=("tensorflow", "preloaded"))
-
-
 def test_a_server_in_which_an_operation_ran_is_refused(tmp_path):
     text = "import tensorflow as tf\ntf.constant(1) + 1\n"
-    with preload_with(tmp_path, text) as executor:
+    with preload_with(tmp_path, text, "tensorflow") as executor:
         error = executor.submit(len, "").exception(timeout=120)
     assert isinstance(error, keraser.UnsupportedError)
     assert "has run an operation" in str(error)
@@ -171,7 +165,7 @@ def test_a_server_in_which_an_operation_runs_later_is_replaced(tmp_path):
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with preload_with(tmp_path, text) as executor:
+        with preload_with(tmp_path, text, "tensorflow") as executor:
             steps = [executor.submit(step).result(timeout=120) for _ in range(3)]
             servers = executor.stats().servers
     assert steps == [2.0] * 3
