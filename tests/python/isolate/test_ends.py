@@ -267,3 +267,25 @@ def test_an_executor_leaves_nothing_in_the_program():
     assert after["objects"] - before["objects"] < 20
     del before["objects"], after["objects"]
     assert after == before
+
+
+def test_trials_cancelled_before_a_server_is_lost_stop_nobody(tmp_path):
+    text = "import os, time\ntime.sleep(0.5)\nos._exit(7)\n"
+    with preload_with(tmp_path, text) as executor:
+        futures = [executor.submit(len, "") for _ in range(4)]
+        assert futures[1].cancel()
+        errors = [futures[n].exception(timeout=60) for n in (0, 2, 3)]
+    assert all(isinstance(error, keraser.TrialCrashed) for error in errors)
+
+
+def test_an_error_that_cannot_be_read_is_one_of_its_trial(monkeypatch):
+    def unreadable(descriptor):
+        os.close(descriptor)
+        raise keraser.KeraserError("not what was sent")
+
+    with keraser.TrialExecutor(preload=()) as executor:
+        monkeypatch.setattr("keraser.remote_errors.unpack_error", unreadable)
+        error = executor.submit(len, 3).exception(timeout=60)
+        monkeypatch.undo()
+        assert "not what was sent" in str(error)
+        assert executor.submit(len, "abc").result(timeout=60) == 3
