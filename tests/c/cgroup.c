@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failing.h"
 #include "fake_cgroup.h"
 #include "topic.h"
 
@@ -373,21 +374,6 @@ static void what_was_forgotten_is_still_there(void **state) {
 }
 
 /* ---- memory runs out ------------------------------------------------------------- */
-
-static long failing; /* the allocation that fails, from 1 */
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-void *__wrap_malloc(size_t size) {
-    return --failing == 0 ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return --failing == 0 ? NULL : __real_realloc(block, size);
-}
 
 static krs_status open_and_make(void) {
     krs__cgroup_place *const no_place = (krs__cgroup_place *)&fake, *place = no_place;

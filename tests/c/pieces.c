@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "tensorflow/pages.h"
 #include "topic.h"
 
@@ -11,20 +12,6 @@ static int pools[3];         /* three pools, by their addresses */
 static uint64_t freed[MOST]; /* where pieces were given to the pool again */
 static size_t freed_count;
 static uint64_t lacking; /* no memory for the piece that begins here */
-static long failing;     /* the allocation that fails, from 1 */
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-void *__wrap_malloc(size_t size) {
-    return --failing == 0 ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return --failing == 0 ? NULL : __real_realloc(block, size);
-}
 
 static int bring(uint64_t begin, uint64_t end) {
     assert_true(end > begin);

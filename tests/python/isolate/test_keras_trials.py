@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import keraser
 import numpy as np
@@ -48,20 +49,20 @@ def losses(units, seed):
 
 def test_a_trial_trains_as_a_fresh_process_does_bit_for_bit(executor):
     script = (
-        "import json, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import json, sys; sys.path[:0] = sys.argv[1:]\n"
         "from test_keras_trials import losses\n"
         f"print(json.dumps([x.hex() for x in losses(16, {SEED})]))\n"
     )
-    folder = __file__.rpartition("/")[0]
+    here = Path(__file__).parent
     fresh = subprocess.run(
-        [sys.executable, "-c", script, folder],
+        [sys.executable, "-c", script, here, here.parent],
         capture_output=True,
         text=True,
         check=True,
         timeout=300,
     )
-    here = executor.submit(losses, 16, SEED).result()
-    assert [loss.hex() for loss in here] == json.loads(fresh.stdout)
+    trained = executor.submit(losses, 16, SEED).result()
+    assert [loss.hex() for loss in trained] == json.loads(fresh.stdout)
 
 
 def test_no_trial_finds_anything_of_another(executor):
