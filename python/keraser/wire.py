@@ -19,7 +19,6 @@ WORKER = _FRAMES["WORKER"]
 STATS = _FRAMES["STATS"]
 OUTPUT = _FRAMES["OUTPUT"]
 DONE = _FRAMES["DONE"]
-RUN = _FRAMES["RUN"]
 
 #: Number -> name.
 CAUSES = {number: name for name, number in _LISTS["causes"].items()}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "gpu/memory.h"
 #include "keraser.h"
 #include "topic.h"
@@ -15,7 +16,6 @@ enum { MIB = 1 << 20, GRANULE = 2 << 20, OUT_OF_MEMORY = 2, LAUNCH_FAILED = 719 
 static void *library;
 static krs_gpu_granules granules;
 static const char *lacks; /* this function is not in the driver */
-static long failing;      /* the allocation that fails, from 1 */
 
 #define DRIVER(X)                                                                      \
     X(cuInit, int, (unsigned))                                                         \
@@ -34,28 +34,16 @@ static struct {
 
 void *__real_dlsym(void *handle, const char *symbol);
 void *__wrap_dlsym(void *handle, const char *symbol);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
 
 void *__wrap_dlsym(void *handle, const char *symbol) {
     return lacks != NULL && strcmp(symbol, lacks) == 0 ? NULL
                                                        : __real_dlsym(handle, symbol);
 }
 
-void *__wrap_malloc(size_t size) {
-    return --failing == 0 ? NULL : __real_malloc(size);
-}
-
 void *__wrap_calloc(size_t count, size_t size) {
     return --failing == 0 ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return --failing == 0 ? NULL : __real_realloc(block, size);
 }
 
 static int start(void **state) {

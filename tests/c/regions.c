@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing.h"
 #include "fake_regions.h"
 #include "keraser.h"
 #include "tensorflow/call_slot.h"
@@ -19,26 +20,13 @@ static void *library;
 static fake_tensorflow *fake;
 static fake_record_function *record_map;
 static const char *lacks; /* this symbol is not there */
-static long failing;      /* the allocation that fails, from 1 */
 
 void *__real_dlsym(void *handle, const char *symbol);
 void *__wrap_dlsym(void *handle, const char *symbol);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
 
 void *__wrap_dlsym(void *handle, const char *symbol) {
     return lacks != NULL && strcmp(symbol, lacks) == 0 ? NULL
                                                        : __real_dlsym(handle, symbol);
-}
-
-void *__wrap_malloc(size_t size) {
-    return --failing == 0 ? NULL : __real_malloc(size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return --failing == 0 ? NULL : __real_realloc(block, size);
 }
 
 /* A pool of four regions, of which the second and the fourth are free. */
