@@ -13,6 +13,7 @@
     with keraser.TrialExecutor() as executor: ...   # each call in a clean process
     keraser.trim()                   # free memory of native pools goes to the system
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
+    keraser.widget()                 # in a notebook: all this live, with buttons
     %load_ext keraser                # in IPython: %models, %why, %clear, %%trial, ...
     keraser.doctor()                 # what works here and what does not, and why
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from keraser.husk import ClearedModel
     from keraser.inventory import Census, ModelRow, OrphanRow, census
     from keraser.isolating import isolated
+    from keraser.memory_widget import MemoryWidget, widget
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
@@ -92,6 +94,8 @@ _HOMES = {
     "GrowthReport": "growth",
     "Outcome": "growth",
     "isolated": "isolating",
+    "MemoryWidget": "memory_widget",
+    "widget": "memory_widget",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",
@@ -154,6 +158,7 @@ __all__ = [
     "Kept",
     "KeraserError",
     "MemoryLimitExceeded",
+    "MemoryWidget",
     "ModelRow",
     "OrphanRow",
     "Outcome",
@@ -198,6 +203,7 @@ __all__ = [
     "trim",
     "unpark",
     "why",
+    "widget",
 ]
 
 

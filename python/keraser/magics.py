@@ -26,6 +26,7 @@ USAGE = {
     "trial": "%%trial [-k NAME]",
     "reset_weights": "%reset_weights NAME [SEED]",
     "trim": "%trim",
+    "memory": "%memory",
 }
 _CLEAR = {
     "--all": "--all",
@@ -71,6 +72,7 @@ class Extension:
             "clear": self.clear,
             "reset_weights": self.reset_weights,
             "trim": self.trim,
+            "memory": self.memory,
         }
         self.shell.install(
             {name: self._refusing(magic) for name, magic in magics.items()},
@@ -219,6 +221,18 @@ class Extension:
         if line.strip():
             raise LineError(f"%trim takes nothing; {USAGE['trim']}")
         self.shell.show(trim())
+
+    def memory(self, line: str) -> None:
+        """%memory
+
+        The memory of this kernel, live, with buttons, as keraser.widget(); but no
+        result remembers it.
+        """
+        from keraser.memory_widget import widget
+
+        if line.strip():
+            raise LineError(f"%memory takes nothing; {USAGE['memory']}")
+        self.shell.show(widget())
 
     # ---- completion ------------------------------------------------------------------
 
