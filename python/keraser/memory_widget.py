@@ -125,7 +125,7 @@ class MemoryWidget:
             self.close()
             return
         with self._lock:
-            if verb in VERBS:
+            if isinstance(verb, str) and verb in VERBS:
                 address = {k: str(content.get(k)) for k in ("id", "name", "class")}
                 self._tell(answer(verb, address, f"the memory widget, {self._when()}"))
                 self._glancer.forget()

@@ -23,6 +23,13 @@ class FrontEnd(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(lambda _, content, __: hear(content))
 
+    def close(self) -> None:
+        """Its layout, a widget of its own, would stay for ever."""
+        layout = self.layout if self.comm is not None else None
+        super().close()
+        if layout is not None:
+            layout.close()
+
     def tell(self, message: dict[str, Any]) -> None:
         if self.comm is not None:
             self.send(message)
