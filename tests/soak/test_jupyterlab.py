@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from jupyter import Book, Server, chromium
+from notebook_page import Book, Server, chromium
 from playwright.sync_api import sync_playwright
 
 pytestmark = pytest.mark.own_process
@@ -167,7 +167,6 @@ def test_after_a_restart_the_cell_makes_a_new_one(lab, page):
     page.locator(".jp-Dialog button.jp-mod-accept").click()
     before.wait(60)
     page.wait_for_timeout(2000)
-    book.idle()
     run_to_the_widget(book)
     assert book.widget.count() == 1
     book.button("clear", "small").click()
@@ -193,10 +192,8 @@ def test_the_curve_moves_while_a_cell_runs_and_a_button_waits(lab, page):
     book = Book(page, lab.url("one.ipynb"))
     run_to_the_widget(book)
     book.write(USE, "import time\nbig = np.ones(200 << 20, 'u1'); time.sleep(12)")
-    cell = book.cell(USE)
-    cell.locator(".cm-content").click()
     before = book.widget.locator(".keraser-figures").inner_text()
-    page.keyboard.press("Control+Enter")
+    book.start(USE)
     figures = book.widget.locator(".keraser-figures", has_text="a cell is running")
     figures.wait_for()
     assert figures.inner_text() != before
