@@ -11,7 +11,7 @@ import time
 import urllib.request
 
 #: Milliseconds until what is waited for must be there. TensorFlow is imported once.
-PATIENCE = 120_000
+PATIENCE = 60_000
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -81,12 +81,21 @@ class Book:
         page.set_default_timeout(PATIENCE)
         self.page = page
         self.errors = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self.note)
         page.goto(url)
         self.ready()
 
+    def note(self, error):
+        """Errors of the widget, whose module is a blob; front ends have their own."""
+        if "blob:" in (error.stack or ""):
+            self.errors.append(str(error))
+
     def ready(self):
+        """Until the notebook has a kernel: what is run before asks for one."""
         self.page.wait_for_selector(".jp-CodeCell")
+        kernel = self.page.locator(".jp-NotebookPanel-toolbar, #top-panel, #menu-panel")
+        kernel.get_by_text("Python 3 (ipykernel)").first.wait_for()
+        self.page.wait_for_timeout(1000)
 
     def cell(self, number):
         """A code cell, the first is 0."""
@@ -135,7 +144,7 @@ class Book:
         return self.page.locator(".keraser")
 
     def models(self):
-        return self.widget.locator(".keraser-name").all_inner_texts()
+        return self.widget.locator(".keraser-name").all_text_contents()
 
     def await_models(self, *names):
         deadline = time.monotonic() + PATIENCE / 1000

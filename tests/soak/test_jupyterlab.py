@@ -119,9 +119,7 @@ def test_names_of_models_are_text(lab, page):
     name = "<img src=x onerror=document.title='owned'>\u202e"
     book = Book(page, lab.url("one.ipynb"))
     run_to_the_widget(book)
-    book.write(
-        USE, f"small.name = {name!r}; evil = build('evil', 8); evil.name = small.name"
-    )
+    book.write(USE, f"evil = build('evil', 8); evil.name = {name!r}")
     book.run(USE)
     book.await_models("small", "medium", "large", name)
     assert book.widget.locator("img").count() == 0
