@@ -203,13 +203,14 @@ def test_the_curve_moves_while_a_cell_runs_and_a_button_waits(lab, page):
 
 @pytest.mark.skipif("KERASER_SCREENSHOTS" not in os.environ, reason="asked for by it")
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_pictures_for_the_docs(browser, tmp_path, theme):
+def test_pictures_for_the_docs(browser, tmp_path, theme, request):
     if theme == "dark":
         settings = tmp_path / "settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
         dark = json.dumps({"theme": "JupyterLab Dark"})
         (settings / "themes.jupyterlab-settings").write_text(dark)
     server = make_server(tmp_path, "lab")
+    request.addfinalizer(server.stop)
     page = browser.new_page(viewport={"width": 1280, "height": 1500})
     book = Book(page, server.url("one.ipynb"))
     run_to_the_widget(book)
@@ -221,7 +222,6 @@ def test_pictures_for_the_docs(browser, tmp_path, theme):
     page.mouse.move(5, 5)
     picture = Path(os.environ["KERASER_SCREENSHOTS"]) / f"widget-{theme}.png"
     book.widget.screenshot(path=picture)
-    server.stop()
     assert picture.stat().st_size < 150_000
 
 
