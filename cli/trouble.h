@@ -13,8 +13,8 @@
     X(FOREIGN, "another_user", DENIED, "process PID is another user's",                \
       "ask as that user: sudo -u USER keraser ...")                                    \
     X(MUTE, "not_listening", UNAVAILABLE, "process PID does not listen",               \
-      "import keraser in it, without KERASER_LISTEN=off; keraser doctor lists where "  \
-      "processes can listen")                                                          \
+      "it does once it has imported keraser and Keras, unless KERASER_LISTEN=off; "    \
+      "keraser doctor lists where")                                                    \
     X(STOPPED, "stopped", LATER, "process PID is stopped",                             \
       "resume it with kill -CONT PID")                                                 \
     X(ZOMBIE, "zombie", ABSENT,                                                        \
