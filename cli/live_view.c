@@ -4,8 +4,8 @@
 #include "live.h"
 #include "printable.h"
 
-/* Title and headers above, one line below. */
-enum { AROUND = 1 + KRS_TABLE_HEADERS + 1 };
+/* Terminals that are lower have no headers, or no title, or no footer. */
+enum { WITH_HEADERS = 5, WITH_TITLE = 3, WITH_FOOTER = 2 };
 
 #define BOLD "\33[1m"
 #define REVERSE "\33[7m"
@@ -24,8 +24,11 @@ static const char help_text[] =
     "models: weights, state of the optimizer, metrics.\n";
 
 size_t krs_live_room(const krs_live *live) {
-    const size_t around = live->mode == KRS_LIVE_PAGE ? 1 : AROUND;
-    return live->lines > around ? live->lines - around : 1;
+    const int list = live->mode != KRS_LIVE_PAGE;
+    size_t around = live->lines >= WITH_FOOTER;
+    around += list && live->lines >= WITH_TITLE;
+    around += list && live->lines >= WITH_HEADERS ? KRS_TABLE_HEADERS : 0;
+    return live->lines - around;
 }
 
 /* The row that was selected, or the next one in its place. */
@@ -160,11 +163,13 @@ static void view_list(krs_live *live, krs_lines *lines) {
         live->first = live->selected - room + 1;
     if (live->first + room > live->table.count)
         live->first = live->table.count > room ? live->table.count - room : 0;
-    krs_lines_put(lines, BOLD);
-    krs_table_title(&live->table, live->targets, live->columns, lines);
-    krs_lines_put(lines, PLAIN);
-    krs_lines_end(lines);
-    for (unsigned i = 0; i < KRS_TABLE_HEADERS; i++) {
+    if (live->lines >= WITH_TITLE) {
+        krs_lines_put(lines, BOLD);
+        krs_table_title(&live->table, live->targets, live->columns, lines);
+        krs_lines_put(lines, PLAIN);
+        krs_lines_end(lines);
+    }
+    for (unsigned i = 0; live->lines >= WITH_HEADERS && i < KRS_TABLE_HEADERS; i++) {
         krs_table_header(i, live->columns, lines);
         krs_lines_end(lines);
     }
@@ -189,10 +194,6 @@ void krs_live_view(krs_live *live, krs_lines *lines) {
         view_page(live, lines);
     else
         view_list(live, lines);
-    add_footer(live, lines);
-    /* Of a terminal that is lower than what stands around the rows, what fits. */
-    if (lines->count > live->lines && !lines->failed) {
-        lines->count = live->lines;
-        lines->used = lines->ends[lines->count - 1];
-    }
+    if (live->lines >= WITH_FOOTER)
+        add_footer(live, lines);
 }

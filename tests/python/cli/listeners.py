@@ -24,7 +24,9 @@ def build_fake(folder):
 
 
 class House:
-    """Where this test's processes listen, and nobody else's."""
+    """Where this test's processes listen. Others of this user may listen elsewhere: top
+    is told of which processes, so that no key is ever pressed on one that is not ours.
+    """
 
     def __init__(self, folder, fake):
         self.folder, self.fake, self.processes = folder, fake, []
@@ -50,6 +52,13 @@ class House:
         self.processes.append(process)
         assert process.stdout.readline() == b"ready\n"
         return process
+
+    @property
+    def pids(self):
+        return [process.pid for process in self.processes]
+
+    def top(self, *options):
+        return self.call("top", *self.pids, *options)
 
     def call(self, *arguments, **options):
         return subprocess.run(
