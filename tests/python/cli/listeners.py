@@ -13,13 +13,10 @@ FAKE = REPOSITORY / "tests/c/fake_listener.c"
 def build_fake(folder):
     """Compiles fake_listener: it needs nothing but the core's wire/."""
     program = folder / "fake_listener"
-    sources = [FAKE, *sorted((REPOSITORY / "src/wire").glob("*.c"))]
-    includes = ["-I", REPOSITORY / "include", "-I", REPOSITORY / "src"]
-    subprocess.run(
-        [os.environ.get("CC", "cc"), "-std=gnu11", "-O1", *includes, *sources]
-        + ["-o", program],
-        check=True,
-    )
+    command = [os.environ.get("CC", "cc"), "-std=gnu11", "-O1", "-o", program]
+    command += ["-I", REPOSITORY / "include", "-I", REPOSITORY / "src", FAKE]
+    command += sorted((REPOSITORY / "src/wire").glob("*.c"))
+    subprocess.run(command, check=True)
     return program
 
 

@@ -29,9 +29,7 @@ class Terminal:
         self.status = None
 
     def _size(self, file, lines, columns):
-        fcntl.ioctl(
-            file, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0)
-        )
+        fcntl.ioctl(file, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def resize(self, lines, columns):
         self.screen.resize(lines, columns)
