@@ -1,6 +1,8 @@
 /* Where processes listen: folders of this user's alone, sockets by process id, what is
  * left of the dead. Tests that need another user need root. */
+#define _GNU_SOURCE /* mkdtemp */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
