@@ -34,10 +34,12 @@ class Training:
     def __init__(self, model):
         self.model, self.error = model, None
         self.begun, self.go_on = threading.Event(), threading.Event()
-        pause = keras.callbacks.LambdaCallback(on_train_batch_end=self._pause)
+        pause = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda _, logs: self._pause(logs)
+        )
         self.thread = threading.Thread(target=self._fit, args=(pause,))
 
-    def _pause(self, *_):
+    def _pause(self, _):
         self.begun.set()
         assert self.go_on.wait(60)
 
