@@ -4,7 +4,8 @@
 
 Processes that listen are stand-ins (tests/c/fake_listener.c): what is measured is the
 command line, not what it asks. Printed for each size: the share of one core that top
-took at its usual interval, without keys and with one a second, and milliseconds from its start to the first whole screen, median and most of 20 starts.
+took at its usual interval, without keys and with one a second, and milliseconds from
+its start to the first whole screen, median and most of 20 starts.
 """
 
 import argparse

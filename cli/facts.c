@@ -75,6 +75,6 @@ void krs_facts_command(pid_t pid, char command[KRS_COMMAND]) {
         return;
     }
     for (ssize_t i = 0; i < length; i++)
-        if (command[i] == '\0')
+        if (command[i] == '\0' || command[i] == '\n' || command[i] == '\t')
             command[i] = ' ';
 }

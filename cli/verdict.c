@@ -35,6 +35,22 @@ static int is_memfd_of(int file, uint64_t size) {
            S_ISREG(status.st_mode) && (uint64_t)status.st_size == size;
 }
 
+/* For an answer that has only a cause. */
+static const char *usual_cure(krs_outcome outcome) {
+    switch (outcome) {
+    case KRS_OUTCOME_OK:
+        return "";
+    case KRS_OUTCOME_REFUSED:
+        return "nothing was changed";
+    case KRS_OUTCOME_ABSENT:
+        return "keraser top lists models by name; an id, as of --json, is never "
+               "twofold";
+    case KRS_OUTCOME_FAILED:
+        break;
+    }
+    return "keraser doctor says, for that process, what works there";
+}
+
 /* Its first line is the cause, the rest what to do. */
 static void take_lines(krs_verdict *verdict, const krs_frame *frame) {
     const char *gap =
@@ -52,6 +68,8 @@ static void take_lines(krs_verdict *verdict, const krs_frame *frame) {
     for (size_t i = 0; i < cure; i++)
         if (verdict->cure[i] == '\n')
             verdict->cure[i] = ' ';
+    if (cure == 0)
+        strcpy(verdict->cure, usual_cure(verdict->outcome));
 }
 
 krs_trouble krs_verdict_take(krs_verdict *verdict, const krs_frame *frame, int memfd) {

@@ -130,6 +130,14 @@ static void an_answer_is_read_to_the_last_byte(void **state) {
     assert_string_equal(verdict.cure, "first second");
     assert_int_equal(krs_verdict_status(&verdict), KRS_EXIT_UNAVAILABLE);
     krs_verdict_free(&verdict);
+    /* One without a cure gets one; one that went well needs none. */
+    for (krs_outcome o = KRS_OUTCOME_OK; o <= KRS_OUTCOME_FAILED; o++) {
+        frame = answer(4, 2, o == KRS_OUTCOME_OK ? "" : "cause");
+        frame.values[KRS_ANSWER_OUTCOME] = o;
+        assert_int_equal(krs_verdict_take(&verdict, &frame, memfd), KRS_TROUBLE_NONE);
+        assert_int_equal(strlen(verdict.cure) > 0, o != KRS_OUTCOME_OK);
+        krs_verdict_free(&verdict);
+    }
     close(memfd);
 }
 

@@ -63,7 +63,7 @@ static void answer_top(int client) {
                                   [KRS_PROCESS_GPU] = (uint64_t)2 << 30,
                                   [KRS_PROCESS_GPU_TOTAL] = (uint64_t)80 << 30,
                                   [KRS_PROCESS_GPUS] = 1,
-                                  [KRS_PROCESS_MODELS] = models + is("names"),
+                                  [KRS_PROCESS_MODELS] = is("names") ? 1 : models,
                                   [KRS_PROCESS_AGE] = 7,
                                   [KRS_PROCESS_THREADS] = 4},
                        .text = "",
