@@ -21,11 +21,16 @@ class Terminal:
         self.screen = pyte.Screen(columns, lines)
         self.stream = pyte.ByteStream(self.screen)
         self.bytes = b""
+        begin, may_begin = os.pipe()
         self.pid, self.master = pty.fork()
         if self.pid == 0:
-            self._size(0, lines, columns)
+            os.read(begin, 1)
             os.execve(program, [program, "top", *map(str, arguments)], environment)
+        self._size(self.master, lines, columns)
         self.before = termios.tcgetattr(self.master)
+        os.write(may_begin, b"x")
+        os.close(begin)
+        os.close(may_begin)
         self.status = None
 
     def _size(self, file, lines, columns):
