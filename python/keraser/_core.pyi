@@ -75,6 +75,7 @@ class Mapping:
     if sys.version_info >= (3, 12):
         def __buffer__(self, flags: int, /) -> memoryview: ...
 
+@final
 class Listener:
     def __new__(
         cls, answer: Callable[[int, int, int, int, bytes], object]

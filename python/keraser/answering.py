@@ -18,7 +18,6 @@ from keraser import _core
 from keraser.adapters.base import Adapter, find_adapter
 from keraser.errors import KeraserError
 from keraser.glance import Glance, Glancer, ModelGlance
-from keraser.receipt import format_bytes
 
 #: Of what `--json` prints.
 SCHEMA_VERSION = 1
@@ -88,7 +87,7 @@ def answer(socket: int, verb: int, flags: int, held: int, model: bytes) -> None:
         outcome, reason = "REFUSED", str(error)
     except Exception as error:  # whatever it is, the program goes on
         outcome, reason = "FAILED", f"{type(error).__name__}: {error}"
-    _send_answer(socket, verb, _OUTCOMES[outcome], reason, said)
+    _send_answer(socket, _OUTCOMES[outcome], reason, said)
 
 
 def _verb(number: int) -> Callable[[Question], Answer]:
@@ -105,7 +104,7 @@ def _verb(number: int) -> Callable[[Question], Answer]:
 # ---- the verbs ----------------------------------------------------------------------
 
 
-def _census(question: Question) -> Answer:
+def _census(_: Question) -> Answer:
     from keraser.inventory import census
 
     found = census(fork=True)
@@ -169,14 +168,14 @@ def _clear_rest(adapter: Adapter) -> Any:
     return sweep.receipts[-1]
 
 
-def _trim(question: Question) -> Answer:
+def _trim(_: Question) -> Answer:
     from keraser.trimming import trim
 
     found = trim()
     return Answer(repr(found), found.to_dict())
 
 
-def _doctor(question: Question) -> Answer:
+def _doctor(_: Question) -> Answer:
     from keraser.diagnosis import doctor
 
     found = doctor()
@@ -204,7 +203,8 @@ def _adapter() -> Adapter:
 
 def _find(word: str) -> list[Any]:
     """The one model that `word` stands for, in a list that is the caller's."""
-    models = _adapter().models()
+    adapter = _adapter()
+    models = [model for model in adapter.models() if adapter.is_whole(model)]
     for matches in (_has_id, _has_name, _has_variable):
         found = [model for model in models if matches(model, word)]
         if len(found) == 1:
@@ -276,9 +276,7 @@ def _cut(text: str, most: int) -> bytes:
     return cut.decode(errors="ignore").encode()
 
 
-def _send_answer(
-    socket: int, verb: int, outcome: int, reason: str, said: Answer
-) -> None:
+def _send_answer(socket: int, outcome: int, reason: str, said: Answer) -> None:
     text = said.text.encode(errors="replace")
     data = {
         "schema_version": SCHEMA_VERSION,

@@ -297,9 +297,7 @@ class Subject:
     def _libraries(self, rows: list[tuple]) -> dict[int, list[str]]:
         held = [address for paths, _, _ in rows for address in _held_by_nobody(paths)]
         held += [
-            id(target)
-            for target, row in zip(self.targets, rows, strict=True)
-            if row[1]
+            id(target) for target, row in zip(self.targets, rows, strict=True) if row[1]
         ]
         return find_libraries(held)
 

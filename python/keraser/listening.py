@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 
 from keraser import _core
-
-TYPE_CHECKING = False  # as type checkers know it: typing is not imported for this
 
 
 class _Here:
@@ -31,12 +28,12 @@ _here = _Here()
 
 
 def _answer(socket: int, verb: int, flags: int, held: int, model: bytes) -> None:
+    import contextlib
+
     from keraser import answering
 
-    try:
+    with contextlib.suppress(OSError):  # who asked has gone, or does not read
         answering.answer(socket, verb, flags, held, model)
-    except OSError:  # who asked has gone, or does not read
-        pass
 
 
 def start() -> None:
@@ -47,7 +44,7 @@ def start() -> None:
     try:
         _here.listener = _core.Listener(_answer)
     except (OSError, MemoryError) as error:
-        _here.reason = f"{type(error).__name__}: {error}"
+        _here.reason = f"there is no place for a socket: {error}"
         return
     _here.reason = ""
 
@@ -70,13 +67,24 @@ def path() -> str | None:
     return None if _here.listener is None else _here.listener.path
 
 
+def failed() -> bool:
+    """Whether there was no place for a socket."""
+    return bool(_here.reason)
+
+
 def why_not() -> str:
-    """Why it does not, in words."""
+    """Why this process does not listen, in words."""
     if _here.reason:
         return _here.reason
-    if os.environ.get("KERASER_LISTEN") == "off":
-        return "KERASER_LISTEN=off"
-    return "Keras is not imported yet" if "keras" not in sys.modules else "it stopped"
+    if _is_off():
+        return "not answered: KERASER_LISTEN=off"
+    if _here.refused:
+        return "not answered: this process serves trials"
+    return "not answered before Keras is imported"
+
+
+def _is_off() -> bool:
+    return os.environ.get("KERASER_LISTEN") == "off"
 
 
 def _renew() -> None:
@@ -88,7 +96,7 @@ def _renew() -> None:
 
 def begin() -> None:
     """Called once, when keraser is imported."""
-    if os.environ.get("KERASER_LISTEN") == "off":
+    if _is_off():
         return
     from keraser.adapters.on_import import when_imported
 

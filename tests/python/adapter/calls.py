@@ -518,7 +518,7 @@ REFUSED = [
     (TypeError, lambda w: _core.Mapping(w, 1)),
     (ValueError, lambda _: _core.Mapping(-1, 0)),
     (OSError, lambda _: _core.Mapping(-1, 1)),
-    (TypeError, lambda w: _core.Listener(3)),
+    (TypeError, lambda _: _core.Listener(3)),
     (TypeError, lambda w: _core.connect(w)),
     (TypeError, lambda _: _core.connect(b"x" * 200)),
     (ValueError, lambda _: _core.connect(b"")),
