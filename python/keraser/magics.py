@@ -54,6 +54,11 @@ def unload(ip: Any) -> None:
         extension.stop()
 
 
+def is_loaded() -> bool:
+    """Whether some shell of this process has the magics."""
+    return any(extension.started for extension in list(_LOADED.values()))
+
+
 class Extension:
     """The magics in one shell."""
 

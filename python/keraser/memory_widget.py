@@ -133,7 +133,7 @@ class MemoryWidget:
             self._tell(self._look())
 
     def _when(self) -> str:
-        return f"after In[{self._cells.number() - 1}]"
+        return f"after In[{self._cells.number()}]"
 
     def _tell(self, message: dict[str, Any]) -> None:
         front = self._front()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keraser.adapters.ipython import shell
+from keraser.adapters.ipython_shell import cell_number
 
 
 class Cells:
@@ -42,9 +43,9 @@ class Cells:
         self._registered = {}
 
     def number(self) -> int:
-        """Of the cell that is running or has just run."""
+        """Of the cell that is running, or has run last."""
         ip = self._ip()
-        return 0 if ip is None else int(ip.execution_count)
+        return 0 if ip is None else cell_number(ip)
 
     def on_main(self, call: Callable[[], None]) -> None:
         """Calls it on the kernel's main thread, between cells. JupyterLab sends what a

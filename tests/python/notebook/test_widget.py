@@ -235,7 +235,8 @@ def test_hostile_names_come_as_text_that_calls_the_model(kernel, shown, name):
 
 def test_a_class_with_a_hostile_name_too(kernel, shown):
     kernel.run(
-        "%clear model\nmodel = net(); model.__class__ = type('<b>x', (type(model),), {})"
+        "%clear model\nmodel = net()\n"
+        "model.__class__ = type('<b>x', (type(model),), {})"
     )
     row = shown.await_row(lambda row: row["name"] != "o" and row["class"][0] == "<")
     assert row["class"] == "<b>x"
