@@ -12,12 +12,13 @@ PATIENCE = 90
 @dataclass
 class Output:
     """What a cell put out: streams, what it displayed by MIME type, what went over
-    comms, its error."""
+    comms, its error, and the number that the notebook shows beside it."""
 
     text: str = ""
     shown: list = field(default_factory=list)
     comms: list = field(default_factory=list)
     error: str = ""
+    number: int = 0
 
     @property
     def plain(self):
@@ -63,6 +64,8 @@ class Kernel:
                 output.shown.append(content["data"])
             elif kind in ("comm_open", "comm_msg", "comm_close"):
                 output.comms.append((kind, content["comm_id"], content.get("data")))
+            elif kind == "execute_input":
+                output.number = content["execution_count"]
             elif kind == "error":
                 output.error = f"{content['ename']}: {content['evalue']}"
             elif kind == "status" and content["execution_state"] == "idle":

@@ -119,8 +119,7 @@ def test_a_figure_keeps_hooks_that_have_to_do_with_no_model(kernel):
 
 def test_what_was_cleared_is_a_shell_that_says_so(kernel):
     kernel.run("model = net()")
-    cell = kernel.value("get_ipython().execution_count") + 1
-    kernel.run("%clear model")
+    cell = kernel.run("%clear model").number
     assert f"cleared at In[{cell}]" in kernel.run("model.summary()").error
     assert "cleared before" in kernel.run("%clear model").plain
 

@@ -73,13 +73,6 @@ def test_what_is_said_of_a_result_is_the_line_that_frees_it(kernel):
     assert kernel.value("refs[-1]() is None")
 
 
-@pytest.mark.usefixtures("model")
-def test_a_cell_is_called_by_the_number_that_it_shows(kernel):
-    number = kernel.value("len(In) - 1")
-    kernel.run("%clear model")
-    assert f"was cleared at In[{number + 1}] (" in kernel.run("model.summary()").error
-
-
 def test_trim_says_what_it_gave_back(kernel):
     assert "given back to the system" in kernel.run("%trim").plain
     assert "takes nothing" in kernel.run("%trim all").text
