@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keraser import _core
+from keraser import _core, gpu_levels
 from keraser.adapters.base import find_adapter
 from keraser.errors import UnsupportedError
 from keraser.pitfalls import Pitfall, find_pitfalls
@@ -166,13 +166,12 @@ def _gpus() -> list[Finding]:
     gpus = _core.gpus()
     if not gpus:
         return [Finding("GPU driver", refused is None, refused or "no GPU is in use")]
-    armed = "by pages" if _core.gpu_armed() else "by regions alone: keraser.gpu.arm()"
     return [
         *(
             Finding(f"GPU:{g['device']}", g["refused"] is None, g["refused"] or _use(g))
             for g in gpus
         ),
-        Finding("GPU memory goes back", True, f"{armed}; see docs/gpu.md"),
+        *(Finding(*line) for line in gpu_levels.lines(gpus)),
     ]
 
 

@@ -8,6 +8,28 @@ from dataclasses import dataclass
 from keraser import _core
 from keraser.adapters.base import gpu_hazard
 from keraser.errors import UnsupportedError
+from keraser.gpu_map import (
+    Chunk,
+    GpuMap,
+    GpuMemory,
+    Pool,
+    Region,
+    Share,
+    map,  # noqa: A004  (as a user types it: gpu.map)
+)
+
+__all__ = [
+    "Armed",
+    "Chunk",
+    "GpuMap",
+    "GpuMemory",
+    "Pool",
+    "Region",
+    "Share",
+    "arm",
+    "arm_or_warn",
+    "map",
+]
 
 
 @dataclass(frozen=True)

@@ -320,6 +320,15 @@ def gpu_hazard(several: bool) -> str | None:
     return find_hazard(several)
 
 
+def tensor_names() -> dict[int, str]:
+    """Names of the tensors that Python has, by the address of their memory."""
+    if "tensorflow" not in sys.modules:
+        return {}
+    from keraser.adapters.keras_tf.placing import tensor_names
+
+    return tensor_names()
+
+
 class Shipper(Protocol):
     """How one payload takes a framework's objects along."""
 
