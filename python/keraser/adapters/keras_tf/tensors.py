@@ -57,10 +57,11 @@ def _wholeness() -> Callable[[Any], bool]:
     The handle is the word before `_id`, and that is looked for in two tensors, one of
     them not made whole. Where it is not found, no tensor counts as whole.
     """
-    from tensorflow import constant
+    from tensorflow import constant, device
     from tensorflow.python.framework.ops import EagerTensor
 
-    whole, half = constant(0.0), EagerTensor.__new__(EagerTensor)
+    with device("CPU:0"):  # TensorFlow keeps it: not in a GPU's pool
+        whole, half = constant(0.0), EagerTensor.__new__(EagerTensor)
     words, empty = _core.words(whole), _core.words(half)
     places = [
         at
