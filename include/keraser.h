@@ -419,7 +419,7 @@ typedef struct {
     uint64_t size;
     uint64_t requested;  /* of one in use: what was asked for, at most `size` */
     uint64_t given_back; /* of it, memory that krs_tensorflow_take_pages() has taken */
-    uint64_t freed_at;   /* of a free one, by the pool's count of actions; 0: not told */
+    uint64_t freed_at; /* of a free one, by the pool's count of actions; 0: not told */
     uint32_t op, op_length; /* its name in the text of the map; a build of TensorFlow
                                for debugging alone writes one down */
     int32_t bin;            /* the number of free ones of like size; -1 in use */
@@ -454,9 +454,10 @@ typedef struct {
 } krs_pool_map;
 
 /* The maps of all pools of `which`, that is KRS_POOLS_OF_CPU, KRS_POOLS_OF_GPU. Changes
- * nothing; whoever allocates waits for as long as TensorFlow writes one down (0.1 ms for
- * a hundred chunks). Writes at most `room`, and their number to `*count`; each is to be
- * freed. Those that a pool cannot be looked for are as of krs_tensorflow_release(). */
+ * nothing; whoever allocates waits for as long as TensorFlow writes one down (0.1 ms
+ * for a hundred chunks). Writes at most `room`, and their number to `*count`; each is
+ * to be freed. Those that a pool cannot be looked for are as of
+ * krs_tensorflow_release(). */
 krs_status krs_tensorflow_map(unsigned which, krs_pool_map *maps, size_t room,
                               size_t *count);
 void krs_pool_map_free(krs_pool_map *map);
@@ -542,11 +543,12 @@ typedef struct {
     uint64_t bytes; /* its context included */
 } krs_gpu_user;
 
-/* Who has memory of a GPU, by NVIDIA's management library, which is loaded and stays: by
- * rising number, at most `room`, and their number to `*count`. Numbers are as the driver
- * has them: in a container with an older driver those of the host. KRS_UNSUPPORTED where
- * the library is not there or does not tell, where the GPU is a part of one (MIG), where
- * there are more, and in a child of a process that has asked. */
+/* Who has memory of a GPU, by NVIDIA's management library, which is loaded and stays:
+ * by rising number, at most `room`, and their number to `*count`. Numbers are as the
+ * driver has them: in a container with an older driver those of the host.
+ * KRS_UNSUPPORTED where the library is not there or does not tell, where the GPU is a
+ * part of one (MIG), where there are more, and in a child of a process that has asked.
+ */
 enum { KRS_GPU_USERS = 256 }; /* room enough */
 krs_status krs_gpu_users(const krs_gpu *gpu, int device, krs_gpu_user *users,
                          size_t room, size_t *count);

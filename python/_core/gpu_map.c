@@ -152,13 +152,11 @@ static PyObject *describe_op(const krs_pool_map *map, const krs_chunk *c) {
 }
 
 static PyObject *describe_chunk(const krs_pool_map *map, const krs_chunk *c) {
-    return Py_BuildValue("(KKKOOiKNK)", (unsigned long long)c->size,
-                         (unsigned long long)c->requested,
-                         (unsigned long long)c->given_back,
-                         c->in_use ? Py_True : Py_False,
-                         c->is_piece ? Py_True : Py_False, (int)c->bin,
-                         (unsigned long long)c->freed_at, describe_op(map, c),
-                         (unsigned long long)c->address);
+    return Py_BuildValue(
+        "(KKKOOiKNK)", (unsigned long long)c->size, (unsigned long long)c->requested,
+        (unsigned long long)c->given_back, c->in_use ? Py_True : Py_False,
+        c->is_piece ? Py_True : Py_False, (int)c->bin, (unsigned long long)c->freed_at,
+        describe_op(map, c), (unsigned long long)c->address);
 }
 
 static PyObject *describe_region(const krs_pool_map *map, const krs_region *region) {

@@ -123,14 +123,13 @@ PyObject *krs_py_gpu_armed(PyObject *module, PyObject *unused) {
 
 static PyObject *describe(const gpus *g, size_t i) {
     const krs_gpu_state *s = &g->states[i];
-    return Py_BuildValue("{sisNsKsKsKsKsN}", "device", s->device, "refused",
-                         krs_refusal_words(s->refusal, s->call), "total",
-                         (unsigned long long)s->total, "used",
-                         (unsigned long long)s->used, "pool_held",
-                         (unsigned long long)s->pool_held, "pool_used",
-                         (unsigned long long)s->pool_used, "own",
-                         g->told[i] ? PyLong_FromUnsignedLongLong(g->own[i])
-                                    : Py_NewRef(Py_None));
+    return Py_BuildValue(
+        "{sisNsKsKsKsKsN}", "device", s->device, "refused",
+        krs_refusal_words(s->refusal, s->call), "total", (unsigned long long)s->total,
+        "used", (unsigned long long)s->used, "pool_held",
+        (unsigned long long)s->pool_held, "pool_used", (unsigned long long)s->pool_used,
+        "own",
+        g->told[i] ? PyLong_FromUnsignedLongLong(g->own[i]) : Py_NewRef(Py_None));
 }
 
 /* Without the GIL. */

@@ -31,7 +31,6 @@ static const bool is_read[CHUNK_FIELDS] = {
     [CHUNK_BIN] = true,     [CHUNK_OP] = true,   [CHUNK_FREED_AT] = true,
     [CHUNK_IN_USE] = true};
 
-
 typedef struct {
     const uint8_t *at, *end;
 } reader;
@@ -151,7 +150,8 @@ static bool read_book(reader r, krs__memory_map *map) {
 }
 
 /* One field of the dump. */
-static krs_status take_field(const field *f, const uint8_t *text, krs__memory_map *map) {
+static krs_status take_field(const field *f, const uint8_t *text,
+                             krs__memory_map *map) {
     const uintptr_t end = map->count == 0 ? 0 : map->chunks[map->count - 1].end;
     krs__chunk chunk;
     if (f->number != DUMP_NAME && f->number != DUMP_CHUNK && f->number != DUMP_BOOK)

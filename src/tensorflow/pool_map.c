@@ -1,6 +1,6 @@
 /* The maps of pools: what TensorFlow writes down of its chunks, put into their regions,
- * with what was given back of them. Pieces (pages.h) are chunks in use to TensorFlow; to
- * the program their memory is free, or gone. */
+ * with what was given back of them. Pieces (pages.h) are chunks in use to TensorFlow;
+ * to the program their memory is free, or gone. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* The map of a pool has chunks alone, and regions often lie side by side. The pool keeps
- * its regions in a vector of objects that begin with their address, their size and
- * their end. Where the vector stands in the pool, and how large such an object is,
+/* The map of a pool has chunks alone, and regions often lie side by side. The pool
+ * keeps its regions in a vector of objects that begin with their address, their size
+ * and their end. Where the vector stands in the pool, and how large such an object is,
  * differs from version to version: so every word of the pool is looked at that could be
  * a vector, and one is taken for it only where its regions are filled by the chunks of
  * the map, from the first to the last, without a gap. Memory is read in a way that
@@ -12,10 +12,10 @@
 #include "tensorflow/pool.h"
 
 enum {
-    BLOCK = 32,        /* words that are read of a pool in one go */
-    BLOCKS = 16,       /* at most; a pool has some 210 words in 2.21 */
-    HEAD = 3,          /* words: address, size, end */
-    LEAST_STRIDE = 4,  /* words of a region; 6 in 2.21 */
+    BLOCK = 32,       /* words that are read of a pool in one go */
+    BLOCKS = 16,      /* at most; a pool has some 210 words in 2.21 */
+    HEAD = 3,         /* words: address, size, end */
+    LEAST_STRIDE = 4, /* words of a region; 6 in 2.21 */
     MOST_STRIDE = 8,
     MOST_REGIONS = 4096
 };

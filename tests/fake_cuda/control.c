@@ -92,7 +92,8 @@ uint64_t fake_setting(const char *name, uint64_t otherwise) {
 
 /* With what its context takes, if there is one, and what other processes do. */
 uint64_t fake_device_used(int device) {
-    const uint64_t context = fake_is_active(device) ? fake_setting("FAKE_CUDA_CONTEXT", 0) : 0;
+    const uint64_t context =
+        fake_is_active(device) ? fake_setting("FAKE_CUDA_CONTEXT", 0) : 0;
     return used[device] + context + fake_setting("FAKE_CUDA_OTHERS", 0);
 }
 

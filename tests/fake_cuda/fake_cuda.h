@@ -7,10 +7,10 @@
  * function that does nothing and says that it worked (stubs.py).
  *
  * The environment says what there is: FAKE_CUDA_DEVICES (1), FAKE_CUDA_MEMORY in bytes
- * for each (8 GiB), FAKE_CUDA_NO_POOLS (as on some virtual GPUs), in bytes what a context
- * takes of its device, FAKE_CUDA_CONTEXT (0), and another process, FAKE_CUDA_OTHERS (0),
- * and FAKE_CUDA_NO_USERS (nobody tells who uses it). The functions below are for tests,
- * who find them in the same library. */
+ * for each (8 GiB), FAKE_CUDA_NO_POOLS (as on some virtual GPUs), in bytes what a
+ * context takes of its device, FAKE_CUDA_CONTEXT (0), and another process,
+ * FAKE_CUDA_OTHERS (0), and FAKE_CUDA_NO_USERS (nobody tells who uses it). The
+ * functions below are for tests, who find them in the same library. */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
 

@@ -1,7 +1,7 @@
 /* The management library: versions, which TensorFlow asks for in its log, and who has
- * memory of a GPU. That is this process, with all that the driver has counted, and where
- * FAKE_CUDA_OTHERS says so the process 1. FAKE_CUDA_NO_USERS: nobody tells, as under
- * WSL. */
+ * memory of a GPU. That is this process, with all that the driver has counted, and
+ * where FAKE_CUDA_OTHERS says so the process 1. FAKE_CUDA_NO_USERS: nobody tells, as
+ * under WSL. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
