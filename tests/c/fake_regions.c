@@ -128,10 +128,12 @@ static void write_list(fake_pool *p, const uint64_t *begins) {
     uintptr_t *at = p->words;
     memset(p->words, 0xAA, sizeof p->words);
     for (size_t i = 0; i < REGIONS; i++) {
-        if (p->regions[i].size == 0)
+        if (p->regions[i].size == 0 || (fake.joined && i == 1))
             continue;
         at[0] = begins[i];
         at[1] = p->regions[i].size;
+        if (fake.joined && i == 0)
+            at[1] = begins[1] + p->regions[1].size - begins[0];
         at[2] = at[0] + at[1];
         at += stride;
     }

@@ -53,9 +53,10 @@ typedef struct {
     bool other_dump;           /* the map is written into something else */
     bool side_by_side;         /* a region begins where the one before ends */
     size_t stride;             /* words of a region in the list; 0: 6 */
-    unsigned stale;            /* so many lists are of another moment than the map */
-    unsigned maps;             /* recorded */
-    void (*meanwhile)(void);   /* in a release, under the lock */
+    bool joined;    /* the list has the first two as one, with what is between */
+    unsigned stale; /* so many lists are of another moment than the map */
+    unsigned maps;  /* recorded */
+    void (*meanwhile)(void); /* in a release, under the lock */
 } fake_tensorflow;
 
 /* Exported by the library. */

@@ -57,10 +57,10 @@ static void what_is_told_of_a_chunk_is_read(void **state) {
         0x20,      0xFF,        0xFF,     0xFF, 0xFF,                  /* bin -1 */
         0xFF,      0xFF,        0xFF,     0xFF, 0xFF, 1, 0x2A, 1, 'o', /* op */
         0x30,      7,                                                  /* freed at */
-        CHUNK(8),  ADDRESS(64), SIZE(1),  0x39, 1,    2, 3,    4,
+        CHUNK(9),  ADDRESS(64), SIZE(1),  0x39, 1,    2, 3,    4,
     };
     krs__memory_map map = {0};
-    assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes - 10, &map), KRS_OK);
+    assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes - 11, &map), KRS_OK);
     assert_int_equal(map.count, 1);
     assert_int_equal(map.chunks[0].requested, 29);
     assert_int_equal(map.chunks[0].bin, -1);

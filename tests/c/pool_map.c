@@ -172,7 +172,7 @@ static void what_was_given_back_is_neither_in_use_nor_free(void **state) {
     const krs__piece pieces[] = {
         {pool, FIRST, FIRST + MIB, 0},                /* all of the chunk */
         {pool, FIRST + 2 * MIB, begin, 7 * MIB},      /* where no chunk begins */
-        {pool, 2 * FIRST, 2 * FIRST + MIB, MIB},      /* of a chunk that is free */
+        {pool, 2 * FIRST, 2 * FIRST + 16 * MIB, MIB}, /* of a chunk that is free */
         {pool, 3 * FIRST, 3 * FIRST + 4096, 4096},    /* shorter than its chunk */
         {&fake->cpu, 4 * FIRST, 4 * FIRST + 4096, 1}, /* of another pool */
     };
@@ -220,6 +220,20 @@ static void a_pool_that_grows_meanwhile_is_read_again_but_not_for_ever(void **st
     assert_int_equal(m->region_count, 0);
     assert_null(m->chunks);
     assert_int_equal(fake->maps, 4);
+}
+
+static void a_list_whose_regions_have_gaps_is_not_theirs(void **state) {
+    (void)state;
+    krs_pool_map m[KRS_POOLS];
+    fake->joined = true;
+    assert_int_equal(map(KRS_POOLS_OF_GPU, m), 1);
+    assert_int_equal(m->refusal, KRS_REFUSAL_BORDERS);
+    fake->side_by_side = true; /* then it is one region, whatever it was */
+    assert_int_equal(map(KRS_POOLS_OF_GPU, m), 1);
+    assert_int_equal(m->refusal, KRS_REFUSAL_NONE);
+    assert_int_equal(m->region_count, REGIONS - 1);
+    assert_adds_up(m);
+    krs_pool_map_free(m);
 }
 
 static void what_is_not_understood_is_refused_by_name(void **state) {
@@ -281,6 +295,7 @@ int main(void) {
         TEST(a_pool_that_has_nothing_yet_has_no_regions),
         TEST(what_was_given_back_is_neither_in_use_nor_free),
         TEST(a_pool_that_grows_meanwhile_is_read_again_but_not_for_ever),
+        TEST(a_list_whose_regions_have_gaps_is_not_theirs),
         TEST(what_is_not_understood_is_refused_by_name),
         TEST(without_tensorflow_there_is_no_pool),
         TEST(memory_may_run_out),
