@@ -317,6 +317,55 @@ def test_each_pool_is_on_its_gpu_and_late_arming_makes_both_kinds_of_regions():
 
 
 @growing
+def test_each_allocation_of_the_interpreter_may_fail_and_nothing_is_kept():
+    import sys
+
+    import keraser
+    import pytest
+    from keraser import _core
+
+    _testcapi = pytest.importorskip("_testcapi")
+    kept = variables(5)
+    _core.gpu_map()
+    failed = quiet = nth = 0
+    blocks = []
+    while quiet < 40:
+        _testcapi.set_nomemory(nth, nth + 1)
+        try:
+            found = _core.gpu_map()
+        except MemoryError:
+            found, quiet = None, 0
+            failed += 1
+        else:
+            quiet += 1
+        finally:
+            _testcapi.remove_mem_hooks()
+        nth += 1
+        if found is not None:
+            assert {pool["pool"] for pool in found["pools"]} >= {"GPU_0_bfc"}
+        if nth % 50 == 0:
+            found = None
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+    assert failed > 100
+    assert max(blocks) - blocks[0] < 60, blocks
+
+    def growth(measure, **options):
+        for _ in range(10):
+            keraser.gpu.map(**options)
+        gc.collect()
+        before = measure()
+        for _ in range(50):
+            keraser.gpu.map(**options)
+        gc.collect()
+        return measure() - before
+
+    assert growth(sys.getallocatedblocks) < 25
+    assert growth(lambda: len(gc.get_objects()), names=True) < 25
+    assert hold(kept)
+
+
+@growing
 def test_it_is_data_and_a_picture_and_text_that_is_escaped():
     import keraser
 
