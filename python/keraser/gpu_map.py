@@ -238,7 +238,7 @@ def map(*, names: bool = False) -> GpuMap:  # noqa: A001  (gpu.map, as a user ty
     region, regions their pool. What `keraser.trim` has given back of an armed pool
     counts as that, and not as in use. Changes nothing, starts no driver and makes no
     context: in a process that uses no GPU it says so. Threads that allocate wait while
-    TensorFlow writes a pool's map down, a hundredth of a second for 10,000 chunks.
+    TensorFlow writes a pool's map down: 10 ms for 10,000 chunks (bench/gpu_map.py).
 
     Args:
         names: name chunks by the tensors that Python has: variables by their path in
