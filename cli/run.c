@@ -65,7 +65,7 @@ static int become(const char *python, char **arguments) {
     return absent ? KRS_EXIT_NOT_FOUND : KRS_EXIT_CANNOT_RUN;
 }
 
-int krs_run(int count, char **arguments) {
+int krs_verb_run(int count, char **arguments) {
     krs_run_options options;
     krs_mistake mistake = krs_read_run_options(&options, count, arguments);
     if (mistake.cause != NULL) {

@@ -2,6 +2,8 @@
 #ifndef KRS_CLI_RUN_OPTIONS_H
 #define KRS_CLI_RUN_OPTIONS_H
 
+#include "say.h"
+
 typedef struct {
     int guard;          /* 1 unless --no-guard */
     int trim;           /* 1 with --trim */
@@ -11,11 +13,6 @@ typedef struct {
     const char *report; /* --report, or NULL */
     int script;         /* index of the first argument that is Python's */
 } krs_run_options;
-
-/* What is wrong, for krs_complain(). `cause` is NULL when nothing is. */
-typedef struct {
-    const char *cause, *detail, *cure;
-} krs_mistake;
 
 /* Reads `arguments`, the first of which is the verb. */
 krs_mistake krs_read_run_options(krs_run_options *options, int count, char **arguments);

@@ -226,19 +226,22 @@ krs_status krs_process_parse(const char *text, size_t length, krs_process *proce
 /* A mapped file, such as a library, whose static variables hold a word. */
 typedef struct {
     char path[256]; /* as /proc/self/maps has it, cut where it is longer */
-    uint32_t count; /* how often the word stands there */
+    uint32_t word;  /* which of those that were looked for */
+    uint32_t count; /* how often it stands there */
 } krs_static_hit;
 
-/* Looks for `word`, not 0, at addresses that are multiples of its size, in the static
- * variables of this process: writable private mappings of files, and of the memory that
- * follows a file's mappings without a gap what its program headers claim (.bss). The
- * heap and stacks are not looked at, nor what an allocator mapped right behind a file.
- * Writes at most `room` hits, in order of address, and their number to `*count`. Reads
- * by process_vm_readv(), so that memory unmapped meanwhile does no harm. KRS_SYSTEM
- * where /proc/self/maps or memory cannot be read, KRS_FORMAT where the former is not as
- * the kernel writes it. About 0.3 ms per MiB of static variables. */
-krs_status krs_static_find(uintptr_t word, krs_static_hit *hits, size_t room,
-                           size_t *count);
+/* Looks for `word_count` words, in rising order and none of them 0, at addresses that
+ * are multiples of their size, in the static variables of this process: writable
+ * private mappings of files, and of the memory that follows a file's mappings without a
+ * gap what its program headers claim (.bss). The heap and stacks are not looked at, nor
+ * what an allocator mapped right behind a file. Writes at most `room` hits, one a word
+ * and file, files in order of address, and their number to `*count`. Reads by
+ * process_vm_readv(), so that memory unmapped meanwhile does no harm. KRS_INVALID for
+ * words out of order, KRS_SYSTEM where /proc/self/maps or memory cannot be read,
+ * KRS_FORMAT where the former is not as the kernel writes it. About 0.3 ms per MiB of
+ * static variables, for a few words as for a thousand. */
+krs_status krs_static_find(const uintptr_t *words, size_t word_count,
+                           krs_static_hit *hits, size_t room, size_t *count);
 
 /* One line of /proc/self/maps. */
 typedef struct {
@@ -301,6 +304,37 @@ typedef struct {
  * ends of all child processes. KRS_SYSTEM with errno where it cannot begin or go on. */
 krs_status krs_server_run(const krs_server_options *options,
                           const krs_server_hooks *hooks, int *channel);
+
+/* ---- listening ------------------------------------------------------------ */
+
+/* A process that answers a command line: a thread that waits on a socket of this user's
+ * (wire/protocol.h: KRS_FRAME_QUESTION, krs_place_listen()). It blocks all signals. */
+typedef struct krs_listener krs_listener;
+
+typedef struct {
+    unsigned verb; /* krs_verb */
+    uint64_t flags, held;
+    const char *model; /* which one, "" for none; not NUL-terminated */
+    size_t length;     /* of model */
+} krs_listener_question;
+
+/* Called on the listener's thread, one question at a time; sends what it has to say to
+ * `socket`, which waits for two seconds at most where nobody reads, and is closed
+ * afterwards. */
+typedef void krs_answer(void *context, int socket,
+                        const krs_listener_question *question);
+
+/* KRS_SYSTEM with errno: EPERM where a folder for sockets may be another user's. */
+krs_status krs_listener_start(krs_answer *answer, void *context,
+                              krs_listener **listener);
+
+/* The path of its socket, good until it is stopped. */
+const char *krs_listener_path(const krs_listener *listener);
+
+/* Waits for an answer that is being given, and removes the socket. In a child that was
+ * forked since, where there is no such thread, only closes what the child has of it.
+ * NULL is nothing. */
+void krs_listener_stop(krs_listener *listener);
 
 /* ---- giving memory back --------------------------------------------------- */
 

@@ -36,4 +36,9 @@ ran=$(env -i PATH=/nonexistent HOME="$proof" "$proof/venv/bin/keraser" run \
 [ "$ran" = "$proof/venv True" ] || { echo "keraser run: $ran" >&2; exit 1; }
 grep -q '^keraser: ended' "$proof/report" || { cat "$proof/report" >&2; exit 1; }
 echo "keraser run works from $proof/venv/bin/keraser"
+# python -m keraser is the same program; completions and man pages came along.
+[ "$(alone -m keraser --version)" = "$("$proof/venv/bin/keraser" --version)" ]
+for file in man/man1/keraser-top.1 bash-completion/completions/keraser zsh/site-functions/_keraser; do
+    [ -s "$proof/venv/share/$file" ] || { echo "no share/$file" >&2; exit 1; }
+done
 echo "$wheel"

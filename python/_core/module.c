@@ -55,9 +55,9 @@ PyDoc_STRVAR(
     "reads in a child process, `objects` puts objects into paths in place of ids.");
 PyDoc_STRVAR(
     static_holders_doc,
-    "static_holders($module, address, /)\n--\n\n"
-    "Libraries with static variables that hold `address`, at most 64 of them, as\n"
-    "a list of (path, how many).");
+    "static_holders($module, addresses, /)\n--\n\n"
+    "Libraries with static variables that hold one of these addresses, which are in\n"
+    "rising order: for each a list of (path, how many). Releases the GIL.");
 PyDoc_STRVAR(seams_doc, "seams($module, /)\n--\n\n"
                         "Which way each version-dependent part goes, as a dict.");
 PyDoc_STRVAR(collector_idle_doc,
@@ -219,6 +219,15 @@ static int take_from_gc(krs_state *state) {
     return state->gc_collect == NULL ? -1 : 0;
 }
 
+static int add_type(PyObject *module, PyType_Spec *spec) {
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    if (type == NULL)
+        return -1;
+    const int added = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return added;
+}
+
 static int module_exec(PyObject *module) {
     krs_state *state = krs_state_of(module);
     if (take_from_gc(state) < 0 || krs_attributes_test() < 0)
@@ -234,12 +243,8 @@ static int module_exec(PyObject *module) {
         return -1;
     if (PyModule_AddType(module, state->owned_type) < 0)
         return -1;
-    PyObject *mapping = PyType_FromModuleAndSpec(module, &krs_mapping_spec, NULL);
-    if (mapping == NULL)
-        return -1;
-    const int added = PyModule_AddType(module, (PyTypeObject *)mapping);
-    Py_DECREF(mapping);
-    if (added < 0)
+    if (add_type(module, &krs_mapping_spec) < 0 ||
+        add_type(module, &krs_listener_spec) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "version", KRS_VERSION);
 }

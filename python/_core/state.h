@@ -67,7 +67,8 @@ PyObject *krs_py_protocol(PyObject *module, PyObject *unused);   /* wire.c */
 /* (thread, depth, file, function, line, name, is argument, in a cell) of a variable. */
 PyObject *krs_describe_variable(const krs_variable *variable); /* variables.c */
 
-extern PyType_Spec krs_owned_spec;   /* owned.c */
-extern PyType_Spec krs_mapping_spec; /* mapping.c */
+extern PyType_Spec krs_owned_spec;    /* owned.c */
+extern PyType_Spec krs_mapping_spec;  /* mapping.c */
+extern PyType_Spec krs_listener_spec; /* listener.c */
 
 #endif

@@ -167,6 +167,9 @@ PyObject *krs_py_protocol(PyObject *module, PyObject *unused) {
         ADD(all, "causes", KRS_CAUSE_MAP, NUMBER) < 0 ||
         ADD(all, "refusals", KRS_REFUSED_MAP, NUMBER) < 0 ||
         ADD(all, "workers", KRS_WORKER_MAP, NUMBER) < 0 ||
+        ADD(all, "verbs", KRS_VERB_MAP, NUMBER) < 0 ||
+        ADD(all, "held", KRS_HELD_MAP, NUMBER) < 0 ||
+        ADD(all, "outcomes", KRS_OUTCOME_MAP, NUMBER) < 0 ||
         ADD(all, "figures", KRS_FIGURE_MAP, FIGURE) < 0)
         Py_CLEAR(all);
     return all;

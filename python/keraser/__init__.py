@@ -26,7 +26,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from keraser import _core
+from keraser import _core, listening
 from keraser.errors import (
     ClearedModelError,
     GrowthError,
@@ -237,6 +237,8 @@ def _arm() -> None:
 
     arm_or_warn()
 
+
+listening.begin()
 
 if os.environ.get("KERASER_GPU") == "arm":
     from keraser.adapters.on_import import when_imported

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keraser import _core, gpu_levels
+from keraser import _core, gpu_levels, listening
 from keraser.adapters.base import find_adapter
 from keraser.errors import UnsupportedError
 from keraser.pitfalls import Pitfall, find_pitfalls
@@ -69,7 +69,15 @@ def doctor() -> Diagnosis:
     Example:
         >>> keraser.doctor()               # doctest: +SKIP
     """
-    findings = (*_python(), *_heap(), *_pool(), *_regions(), *_gpus(), *_framework())
+    findings = (
+        *_python(),
+        *_heap(),
+        *_pool(),
+        *_regions(),
+        *_gpus(),
+        *_framework(),
+        *_listening(),
+    )
     return Diagnosis(findings, _pitfalls())
 
 
@@ -189,3 +197,10 @@ def _framework() -> list[Finding]:
     if adapter is None:
         return [Finding("framework", True, "Keras is not imported yet")]
     return [Finding(*finding) for finding in adapter.findings()]
+
+
+def _listening() -> list[Finding]:
+    path = listening.path()
+    if path is not None:
+        return [Finding("command line", True, f"answered at {path}")]
+    return [Finding("command line", not listening.failed(), listening.why_not())]

@@ -55,9 +55,10 @@ def _warm_up() -> str | None:
 
 def serve(settings: dict[str, Any]) -> NoReturn:
     """Becomes the server. Ends with it, or as one of its workers."""
-    from keraser import _core, worker
+    from keraser import _core, listening, worker
     from keraser.adapters import base
 
+    listening.refuse()  # a server that is forked has one thread
     broken = _preload(settings["preload"]) or _warm_up()
     # Objects that no collection visits are not copied by one either: a worker shares
     # their pages with the server for as long as it does not change them.

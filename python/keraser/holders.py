@@ -276,22 +276,30 @@ class Subject:
         vocabulary = find_vocabulary()
         told: dict[tuple[str, str], Holder] = {}
         places: set[str] = set()
+        libraries = self._libraries(rows)
         for label, target, (paths, by_c, garbage) in zip(
             self.labels, self.targets, rows, strict=True
         ):
-            for holder in holders_of(label, paths, vocabulary):
+            for holder in holders_of(label, paths, vocabulary, libraries):
                 if label == "":
                     places.add(holder.place)
                 elif holder.place in places:
                     continue  # what lets go of the whole lets go of the part
                 told.setdefault((holder.what, holder.path), holder)
             if by_c:
-                holder = _held_by_c(label, target, by_c)
+                holder = _held_by_c(label, by_c, libraries.get(id(target), []))
                 told.setdefault((label, holder.path), holder)
             if garbage:
                 holder = _held_by_garbage(label, garbage)
                 told.setdefault((label, holder.path), holder)
         return list(told.values())
+
+    def _libraries(self, rows: list[tuple]) -> dict[int, list[str]]:
+        held = [address for paths, _, _ in rows for address in _held_by_nobody(paths)]
+        held += [
+            id(target) for target, row in zip(self.targets, rows, strict=True) if row[1]
+        ]
+        return find_libraries(held)
 
     def drop(self) -> None:
         """Lets go of every object."""
@@ -317,16 +325,33 @@ def _describe(box: list[Any]) -> str:
     return f"{name} object"
 
 
-def holders_of(label: str, paths: list[tuple], vocabulary: Vocabulary) -> list[Holder]:
-    """Paths in words, one for each place."""
+def holders_of(
+    label: str,
+    paths: list[tuple],
+    vocabulary: Vocabulary,
+    libraries: dict[int, list[str]] | None = None,
+) -> list[Holder]:
+    """Paths in words, one for each place.
+
+    Args:
+        libraries: what `find_libraries` says of these paths and others.
+    """
+    if libraries is None:
+        libraries = find_libraries(_held_by_nobody(paths))
     groups: dict[tuple, list[tuple[Name, int]]] = {}
     for path in paths:
         name = name_path(path, vocabulary)
-        if name.place.kind == "c" and len(groups) < HOLDER_LIMIT:
-            name.place.text = c_code(path[0][1], _libraries(path[1][0][0]))
+        if name.place.kind == "c":
+            known = libraries.get(path[1][0][0], [])
+            name.place.text = c_code(path[0][1], known)
         groups.setdefault(_place_of(name), []).append((name, len(path[1]) + 1))
     holders = [_merge(label, group) for group in groups.values()]
     return sorted(holders, key=_rank)[:HOLDER_LIMIT]
+
+
+def _held_by_nobody(paths: list[tuple]) -> list[int]:
+    """Where paths begin that no object of Python explains: id() of the first thing."""
+    return [steps[0][0] for root, steps in paths if root[0] == "C" and steps]
 
 
 def _place_of(name: Name) -> tuple:
@@ -370,21 +395,26 @@ def _rank(holder: Holder) -> tuple[int, int]:
     return order.get(holder.kind, 1), holder.steps
 
 
-def _held_by_c(label: str, target: Any, references: int) -> Holder:
+def _held_by_c(label: str, references: int, libraries: list[str]) -> Holder:
     fix = "nothing in Python can let go of it: end what took it"
-    path = c_code(references, _libraries(id(target)))
-    return Holder(label, path, (), "c", "C code", fix, 1)
+    return Holder(label, c_code(references, libraries), (), "c", "C code", fix, 1)
 
 
-def _libraries(address: int) -> list[str]:
-    """Which libraries hold an address in a static variable, if that can be told.
+def find_libraries(addresses: list[int]) -> dict[int, list[str]]:
+    """Which libraries hold an address in a static variable, if that can be told. One
+    reading of their variables serves all.
 
     Not the interpreter's own: its free lists and caches name what they do not hold.
     """
+    wanted = sorted(set(addresses))
     try:
-        found = _core.static_holders(address)
+        found = _core.static_holders(wanted) if wanted else []
     except OSError:  # a sandbox that forbids reading one's own memory
-        return []
+        return {}
+    return dict(zip(wanted, map(_names, found), strict=True))
+
+
+def _names(found: list[tuple[str, int]]) -> list[str]:
     own = os.path.realpath(sys.executable)
     names = [path.rsplit("/", 1)[-1] for path, _ in found if path != own]
     return [name for name in names if not name.startswith("libpython")]

@@ -1,4 +1,4 @@
-/* Static variables of this process that hold a word, such as the address of an object:
+/* Static variables of this process that hold words, such as addresses of objects:
  * a holder that no walk of the heap can see. /proc/self/maps says where they are.
  *
  * Memory without a name behind a library is more often not its .bss: the kernel joins
@@ -27,6 +27,7 @@ enum {
     CHUNK_BYTES = 65536, /* of memory, read at once */
     PAGE_BYTES = 4096,   /* no page is smaller, and any is a multiple */
     WORD_BYTES = sizeof(uintptr_t),
+    MARKS = 1 << 16, /* far more than words are looked for, and in the nearest cache */
 };
 
 /* ---- one line ------------------------------------------------------------- */
@@ -93,8 +94,11 @@ krs_status krs_mapping_parse(const char *line, size_t length, krs_mapping *mappi
 /* ---- the search ------------------------------------------------------------ */
 
 typedef struct {
-    uintptr_t word;
-    int file;      /* /proc/self/maps */
+    const uintptr_t *wanted; /* in rising order */
+    size_t wanted_count;
+    uint32_t *seen;           /* of each, in the mapping at hand */
+    uint8_t marks[MARKS / 8]; /* a bit for what a wanted word hashes to */
+    int file;                 /* /proc/self/maps */
     uintptr_t end; /* of the last mapping, and the file of which it, or what is
                       before it without a gap, is a mapping; "" for none */
     char path[sizeof((krs_static_hit *)NULL)->path];
@@ -131,10 +135,10 @@ static uintptr_t segment_end(uintptr_t at) {
     return s.end;
 }
 
-/* Adds `count` places in the file at hand. */
-static krs_status add_hit(search *s, uint32_t count) {
+/* Adds `count` places of a word in the file at hand. */
+static krs_status add_hit(search *s, uint32_t word, uint32_t count) {
     for (size_t i = 0; i < s->count; i++) {
-        if (strcmp(s->hits[i].path, s->path) == 0) {
+        if (s->hits[i].word == word && strcmp(s->hits[i].path, s->path) == 0) {
             s->hits[i].count += count;
             return KRS_OK;
         }
@@ -152,13 +156,52 @@ static krs_status add_hit(search *s, uint32_t count) {
     }
     krs_static_hit *hit = &s->hits[s->count++];
     memcpy(hit->path, s->path, sizeof hit->path);
+    hit->word = word;
     hit->count = count;
     return KRS_OK;
 }
 
-/* Counts the word from `at` to `end`; passes over pages that cannot be read. */
-static krs_status scan(search *s, uintptr_t at, uintptr_t end, uint32_t *count) {
-    *count = 0;
+/* What was seen in the mapping at hand. */
+static krs_status add_hits(search *s) {
+    krs_status status = KRS_OK;
+    for (size_t i = 0; status == KRS_OK && i < s->wanted_count; i++) {
+        if (s->seen[i] > 0)
+            status = add_hit(s, (uint32_t)i, s->seen[i]);
+        s->seen[i] = 0;
+    }
+    return status;
+}
+
+/* Objects lie at multiples of 8 or 16. */
+static size_t mark_of(uintptr_t word) {
+    return (word >> 3 ^ word >> 19) % MARKS;
+}
+
+static void mark_wanted(search *s) {
+    for (size_t i = 0; i < s->wanted_count; i++) {
+        const size_t mark = mark_of(s->wanted[i]);
+        s->marks[mark / 8] |= (uint8_t)(1U << mark % 8);
+    }
+}
+
+static int compare(const void *one, const void *other) {
+    const uintptr_t a = *(const uintptr_t *)one, b = *(const uintptr_t *)other;
+    return (a > b) - (a < b);
+}
+
+/* Nearly all words of memory are let go by one look at the marks. */
+static void look_at(search *s, uintptr_t word) {
+    const size_t mark = mark_of(word);
+    if (!(s->marks[mark / 8] & 1U << mark % 8))
+        return;
+    const uintptr_t *found =
+        bsearch(&word, s->wanted, s->wanted_count, sizeof word, compare);
+    if (found != NULL)
+        s->seen[found - s->wanted]++;
+}
+
+/* Counts from `at` to `end`; passes over pages that cannot be read. */
+static krs_status scan(search *s, uintptr_t at, uintptr_t end) {
     while (at < end) {
         const size_t left = end - at;
         const struct iovec here = {s->words, left < CHUNK_BYTES ? left : CHUNK_BYTES};
@@ -168,7 +211,7 @@ static krs_status scan(search *s, uintptr_t at, uintptr_t end, uint32_t *count) 
             return KRS_SYSTEM;
         const size_t words = length < 0 ? 0 : (size_t)length / WORD_BYTES;
         for (size_t i = 0; i < words; i++)
-            *count += s->words[i] == s->word;
+            look_at(s, s->words[i]);
         const size_t page = PAGE_BYTES - at % PAGE_BYTES;
         if (words > 0)
             at += words * WORD_BYTES;
@@ -200,9 +243,8 @@ static krs_status take_mapping(search *s, const krs_mapping *mapping) {
     }
     if (!mapping->writable || !mapping->is_private)
         return KRS_OK;
-    uint32_t count;
-    const krs_status status = scan(s, mapping->begin, end, &count);
-    return status != KRS_OK || count == 0 ? status : add_hit(s, count);
+    const krs_status status = scan(s, mapping->begin, end);
+    return status != KRS_OK ? status : add_hits(s);
 }
 
 /* Reads on behind what is not yet taken; `*more` says whether there was anything. A
@@ -240,16 +282,31 @@ static krs_status take_all(search *s) {
     return status;
 }
 
-krs_status krs_static_find(uintptr_t word, krs_static_hit *hits, size_t room,
-                           size_t *count) {
-    if (word == 0 || (hits == NULL && room > 0) || count == NULL)
+static bool are_in_order(const uintptr_t *words, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (words[i] <= (i == 0 ? 0 : words[i - 1]))
+            return false;
+    return count <= UINT32_MAX;
+}
+
+krs_status krs_static_find(const uintptr_t *words, size_t word_count,
+                           krs_static_hit *hits, size_t room, size_t *count) {
+    if (words == NULL || word_count == 0 || !are_in_order(words, word_count) ||
+        (hits == NULL && room > 0) || count == NULL)
         return KRS_INVALID;
     /* Too large for the stack of a thread; the words in it are no static variables. */
     search *s = calloc(1, sizeof *s);
-    if (s == NULL)
+    uint32_t *seen = calloc(word_count, sizeof *seen);
+    if (s == NULL || seen == NULL) {
+        free(s);
+        free(seen);
         return KRS_NOMEM;
-    s->word = word;
+    }
+    s->wanted = words;
+    s->wanted_count = word_count;
+    s->seen = seen;
     s->room = room;
+    mark_wanted(s);
     s->file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     krs_status status = s->file < 0 ? KRS_SYSTEM : take_all(s);
     const int error = errno;
@@ -261,6 +318,7 @@ krs_status krs_static_find(uintptr_t word, krs_static_hit *hits, size_t room,
         *count = s->count;
     free(s->hits);
     free(s);
+    free(seen);
     errno = error;
     return status;
 }

@@ -1,4 +1,5 @@
-/* protocol.h - what a client, the fork server and its workers say to each other.
+/* protocol.h - what a client, the fork server and its workers say to each other, and
+ * what the command line asks a process that listens (src/server/listener.c).
  *
  * A frame is one message of a SOCK_SEQPACKET socket, so it arrives whole or not at all:
  *
@@ -54,7 +55,13 @@ enum {
     X(OUTPUT, 32, 1, KRS_FRAME_TEXT, 0)                                                \
     X(DONE, 33, 7, 0, 1)                                                               \
     /* the server to a worker */                                                       \
-    X(RUN, 48, 1, 0, 1)
+    X(RUN, 48, 1, 0, 1)                                                                \
+    /* a command line to a process that listens */                                     \
+    X(QUESTION, 64, 3, 1024, 0)                                                        \
+    /* and back: for TOP models and then the process; else one answer */               \
+    X(MODEL, 80, 5, 4096, 0)                                                           \
+    X(PROCESS, 81, 9, 1024, 0)                                                         \
+    X(ANSWER, 82, 3, 1024, 1)
 
 typedef enum {
 #define X(name, number, values, text, descriptors) KRS_FRAME_##name = (number),
@@ -97,6 +104,39 @@ enum {
     KRS_STATS_OWN,       /* of the server itself */
     KRS_STATS_WORKERS,   /* rows that came before */
 };
+enum {
+    KRS_QUESTION_VERB,  /* KRS_VERB_MAP; text: which model, by name or by id */
+    KRS_QUESTION_FLAGS, /* KRS_FLAG_* */
+    KRS_QUESTION_HELD,  /* of CLEAR: KRS_HELD_MAP */
+};
+enum {
+    KRS_FLAG_ALL = 1,   /* of CLEAR: every model */
+    KRS_FLAG_FORCE = 2, /* also one that is being trained or called just now */
+};
+enum {
+    KRS_MODEL_ID, /* id() in that process; text: its name, NUL, its class */
+    KRS_MODEL_WEIGHTS,
+    KRS_MODEL_OPTIMIZER,
+    KRS_MODEL_METRICS,
+    KRS_MODEL_RUNNING, /* 1: a method of it is running */
+};
+enum {
+    KRS_PROCESS_RSS,
+    KRS_PROCESS_PEAK,
+    KRS_PROCESS_POOL, /* in use in the framework's CPU pool; UINT64_MAX: not known */
+    KRS_PROCESS_GPU,  /* in use on the GPUs that it uses, by all processes */
+    KRS_PROCESS_GPU_TOTAL,
+    KRS_PROCESS_GPUS,    /* how many */
+    KRS_PROCESS_MODELS,  /* rows that came before */
+    KRS_PROCESS_AGE,     /* of those rows: they are looked for only now and then */
+    KRS_PROCESS_THREADS, /* text: why there are no rows, or "" */
+};
+enum {
+    KRS_ANSWER_OUTCOME, /* KRS_OUTCOME_MAP; frame's text: why, and what to do, unless OK
+                         */
+    KRS_ANSWER_TEXT,    /* bytes of text in the memfd, for people */
+    KRS_ANSWER_JSON,    /* and of JSON behind it */
+};
 enum { KRS_OUTPUT_STREAM };   /* 1 or 2, as of a program */
 enum { KRS_RUN_RESULT_MOST }; /* bytes, 0: any */
 
@@ -132,6 +172,43 @@ typedef enum {
 
 /* What a worker is doing. */
 #define KRS_WORKER_MAP(X) X(SPARE, 0) X(RUNNING, 1) X(IDLE, 2) X(ENDING, 3)
+
+/* What a command line can ask: name, number. */
+#define KRS_VERB_MAP(X)                                                                \
+    X(TOP, 1)    /* quick: models and figures */                                       \
+    X(CENSUS, 2) /* all that is alive, and who holds it */                             \
+    X(WHY, 3)    /* who holds one model */                                             \
+    X(CLEAR, 4)                                                                        \
+    X(TRIM, 5)                                                                         \
+    X(DOCTOR, 6)
+
+typedef enum {
+#define X(name, number) KRS_VERB_##name = (number),
+    KRS_VERB_MAP(X)
+#undef X
+} krs_verb;
+
+/* keraser.clear(held=...). */
+#define KRS_HELD_MAP(X) X(HOLLOW, 0) X(CUT, 1) X(KEEP, 2) X(RAISE, 3)
+
+typedef enum {
+#define X(name, number) KRS_HELD_##name = (number),
+    KRS_HELD_MAP(X)
+#undef X
+} krs_held;
+
+/* How a question ended. */
+#define KRS_OUTCOME_MAP(X)                                                             \
+    X(OK, 0)                                                                           \
+    X(REFUSED, 1) /* nothing was changed */                                            \
+    X(ABSENT, 2)  /* there is no such model, or more than one of that name */          \
+    X(FAILED, 3)  /* an error on the way */
+
+typedef enum {
+#define X(name, number) KRS_OUTCOME_##name = (number),
+    KRS_OUTCOME_MAP(X)
+#undef X
+} krs_outcome;
 
 typedef struct {
     krs_frame_kind kind;
@@ -187,6 +264,34 @@ krs_status krs_socket_connect(const krs_address *address, int *socket);
  * where it came from a process of another user (by SO_PEERCRED, which nobody can
  * forge), and it has been closed. KRS_SYSTEM with errno. */
 krs_status krs_socket_accept(int listener, int *socket);
+
+/* ---- where processes listen ------------------------------------------------ */
+
+/* Folders of this user's alone in which each process that listens has a socket, named
+ * by its process id: the `index`-th place, from 0, where one may be: keraser/ in
+ * $XDG_RUNTIME_DIR, in /run/user/UID, and /tmp/keraser-UID. Processes use the first
+ * that they can, so who looks for them looks in all. KRS_INVALID behind the last;
+ * KRS_SYSTEM with errno where this one is absent, or is not this user's alone (EPERM).
+ * `make`: make it if its parent is there. */
+enum { KRS_PLACES = 3, KRS_PLACE_PATH = 92 /* room for a socket's path */ };
+krs_status krs_place_folder(unsigned index, int make, char path[KRS_PLACE_PATH]);
+
+/* Listens as process `pid` in the first folder that can be had; `path` becomes that of
+ * the socket, for krs_place_leave(). Removes sockets of processes that are gone.
+ * Close-on-exec, does not wait. */
+krs_status krs_place_listen(pid_t pid, int *listener, char path[KRS_PLACE_PATH]);
+
+/* Connects to `pid`, whose process must be of this user (SO_PEERCRED). A socket that
+ * nobody listens on any more is removed. KRS_SYSTEM with errno: ENOENT where that
+ * process does not listen, EPERM where another user's does. */
+krs_status krs_place_connect(pid_t pid, int *socket);
+
+/* Calls back with the process id of each socket that there is, in no order; it may turn
+ * out that nobody listens on it. */
+void krs_place_list(void (*found)(void *context, pid_t pid), void *context);
+
+/* Removes the socket at `path`. */
+void krs_place_leave(const char *path);
 
 #ifdef __cplusplus
 }

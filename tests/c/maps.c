@@ -202,7 +202,7 @@ static uintptr_t new_word(void **block) {
 
 static size_t found(uintptr_t word, krs_static_hit hits[ROOM]) {
     size_t count;
-    assert_int_equal(krs_static_find(word, hits, ROOM, &count), KRS_OK);
+    assert_int_equal(krs_static_find(&word, 1, hits, ROOM, &count), KRS_OK);
     return count;
 }
 
@@ -342,17 +342,44 @@ static void hits_are_one_a_file_in_order_and_no_more_than_fit(void **state) {
         add_line(text, &bss[i * PAGE_WORDS], 1, "rw-p", path);
     }
     way.text = text;
-    krs_static_hit hits[3] = {{"untouched", 1}, {"untouched", 1}, {"untouched", 1}};
+    krs_static_hit hits[3] = {
+        {"untouched", 0, 1}, {"untouched", 0, 1}, {"untouched", 0, 1}};
     size_t count;
-    assert_int_equal(krs_static_find(word, hits, 2, &count), KRS_OK);
+    assert_int_equal(krs_static_find(&word, 1, hits, 2, &count), KRS_OK);
     assert_int_equal(count, 2);
     assert_string_equal(hits[0].path, "/0");
     assert_string_equal(hits[1].path, "/1");
     assert_string_equal(hits[2].path, "untouched");
     assert_int_equal(hits[0].count, 2);
     assert_int_equal(hits[1].count, 2);
-    assert_int_equal(krs_static_find(word, NULL, 0, &count), KRS_OK);
+    assert_int_equal(krs_static_find(&word, 1, NULL, 0, &count), KRS_OK);
     assert_int_equal(count, 0);
+    memset(bss, 0, sizeof bss);
+}
+
+/* More words than there are marks, two of them in memory, and one that hashes as they
+ * do. */
+static void many_words_are_found_in_one_reading(void **state) {
+    (void)state;
+    enum { MANY = 100000, STEP = 24, PRESENT = 777, TWICE = 4321 };
+    static uintptr_t words[MANY];
+    const uintptr_t base = 0x1234567800000000;
+    char text[1024] = "";
+    for (size_t i = 0; i < MANY; i++)
+        words[i] = base + i * STEP;
+    bss[5] = bss[PAGE_WORDS] = words[TWICE];
+    bss[6] = words[PRESENT];
+    bss[7] = words[PRESENT] + 1;
+    add_line(text, bss, 2, "rw-p", "/lib/libx.so");
+    way.text = text;
+    krs_static_hit hits[ROOM];
+    size_t count;
+    assert_int_equal(krs_static_find(words, MANY, hits, ROOM, &count), KRS_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(hits[0].word, PRESENT);
+    assert_int_equal(hits[0].count, 1);
+    assert_int_equal(hits[1].word, TWICE);
+    assert_int_equal(hits[1].count, 2);
     memset(bss, 0, sizeof bss);
 }
 
@@ -387,18 +414,19 @@ static void text_may_come_in_pieces_of_any_size(void **state) {
 static void a_long_path_is_cut_and_a_line_beyond_measure_is_refused(void **state) {
     (void)state;
     static char text[40000], path[32000];
+    const uintptr_t one = 1;
     krs_static_hit hit;
     size_t count = 99;
     memset(path, 'a', sizeof path - 1);
     path[0] = '/';
     way.text = text;
     add_line(text, bss, 1, "rw-p", path);
-    assert_int_equal(krs_static_find(1, &hit, 1, &count), KRS_FORMAT);
+    assert_int_equal(krs_static_find(&one, 1, &hit, 1, &count), KRS_FORMAT);
     assert_int_equal(count, 99);
     text[0] = path[4096] = '\0';
     bss[0] = 0x1234567887654321;
     add_line(text, bss, 1, "rw-p", path);
-    assert_int_equal(krs_static_find(bss[0], &hit, 1, &count), KRS_OK);
+    assert_int_equal(krs_static_find(bss, 1, &hit, 1, &count), KRS_OK);
     path[sizeof hit.path - 1] = '\0';
     assert_string_equal(hit.path, path);
     bss[0] = 0;
@@ -408,11 +436,12 @@ static void text_that_is_not_as_the_kernel_writes_it_is_refused(void **state) {
     (void)state;
     const char *const texts[] = {"\n",           "maps\n",    LINE,
                                  LINE "\n" LINE, LINE "\n\n", LINE "\nx"};
+    const uintptr_t one = 1;
     krs_static_hit hit;
     for (size_t i = 0; i < LENGTH_OF(texts); i++) {
         size_t count = 99;
         way.text = texts[i];
-        assert_int_equal(krs_static_find(1, &hit, 1, &count), KRS_FORMAT);
+        assert_int_equal(krs_static_find(&one, 1, &hit, 1, &count), KRS_FORMAT);
         assert_int_equal(count, 99);
         assert_int_equal(fcntl(way.last_file, F_GETFD), -1); /* closed again */
     }
@@ -424,9 +453,9 @@ static void what_was_found_before_a_failure_is_not_written(void **state) {
     add_line(text, bss, 1, "rw-p", "/lib/libx.so");
     way.text = strcat(text, "maps\n");
     bss[0] = 0x1234567887654321;
-    krs_static_hit hit = {"untouched", 3};
+    krs_static_hit hit = {"untouched", 0, 3};
     size_t count = 99;
-    assert_int_equal(krs_static_find(bss[0], &hit, 1, &count), KRS_FORMAT);
+    assert_int_equal(krs_static_find(bss, 1, &hit, 1, &count), KRS_FORMAT);
     assert_string_equal(hit.path, "untouched");
     assert_int_equal(count, 99);
     bss[0] = 0;
@@ -440,10 +469,11 @@ static void an_interrupted_read_is_read_again(void **state) {
 }
 
 static void assert_fails_with(int error) {
-    krs_static_hit hit = {"untouched", 3};
+    krs_static_hit hit = {"untouched", 0, 3};
     size_t count = 99;
     first = 0x1234567887654321;
-    assert_int_equal(krs_static_find(first, &hit, 1, &count), KRS_SYSTEM);
+    const uintptr_t word = first;
+    assert_int_equal(krs_static_find(&word, 1, &hit, 1, &count), KRS_SYSTEM);
     assert_int_equal(errno, error);
     assert_int_equal(count, 99);
     assert_string_equal(hit.path, "untouched");
@@ -468,12 +498,17 @@ static void what_cannot_be_read_leaves_its_reason_in_errno(void **state) {
 
 static void what_cannot_be_asked_is_refused(void **state) {
     (void)state;
+    const uintptr_t one = 1, not_in_order[][2] = {{0, 1}, {2, 1}, {1, 1}};
     krs_static_hit hit;
     krs_mapping mapping;
     size_t count;
-    assert_int_equal(krs_static_find(0, &hit, 1, &count), KRS_INVALID);
-    assert_int_equal(krs_static_find(1, NULL, 1, &count), KRS_INVALID);
-    assert_int_equal(krs_static_find(1, &hit, 1, NULL), KRS_INVALID);
+    assert_int_equal(krs_static_find(NULL, 1, &hit, 1, &count), KRS_INVALID);
+    assert_int_equal(krs_static_find(&one, 0, &hit, 1, &count), KRS_INVALID);
+    assert_int_equal(krs_static_find(&one, 1, NULL, 1, &count), KRS_INVALID);
+    for (size_t i = 0; i < LENGTH_OF(not_in_order); i++)
+        assert_int_equal(krs_static_find(not_in_order[i], 2, &hit, 1, &count),
+                         KRS_INVALID);
+    assert_int_equal(krs_static_find(&one, 1, &hit, 1, NULL), KRS_INVALID);
     assert_int_equal(krs_mapping_parse(NULL, 0, &mapping), KRS_INVALID);
     assert_int_equal(krs_mapping_parse(LINE, strlen(LINE), NULL), KRS_INVALID);
 }
@@ -494,6 +529,7 @@ int main(void) {
         SEARCH(bss_is_what_follows_a_file_whatever_its_name),
         SEARCH(memory_that_merely_follows_a_file_is_not_its_bss),
         SEARCH(hits_are_one_a_file_in_order_and_no_more_than_fit),
+        SEARCH(many_words_are_found_in_one_reading),
         SEARCH(pages_that_cannot_be_read_are_passed_over),
         SEARCH(text_may_come_in_pieces_of_any_size),
         SEARCH(a_long_path_is_cut_and_a_line_beyond_measure_is_refused),

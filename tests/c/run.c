@@ -90,7 +90,7 @@ static int run_quietly(int count, char **arguments) {
     fflush(stderr);
     int there = dup(2);
     assert_non_null(freopen("/dev/null", "w", stderr));
-    int status = krs_run(count, arguments);
+    int status = krs_verb_run(count, arguments);
     fflush(stderr);
     assert_int_equal(dup2(there, 2), 2);
     close(there);

@@ -251,7 +251,7 @@ def ask_for_the_nearest(world, via=just_call):
 
 
 def static_holders(_world, via=just_call):
-    found = via(_core.static_holders, id(type(None)))
+    [found] = via(_core.static_holders, [id(type(None))])
     assert all(path.startswith("/") and count > 0 for path, count in found)
     return [path for path, _ in found]
 
@@ -339,6 +339,15 @@ def mapping(_world, via=just_call):
         return None if made is None else bytes(made)
     finally:
         os.close(descriptor)
+
+
+def listener(_world, via=just_call):
+    made = via(_core.Listener, print)
+    path = made and made.path
+    found = path and os.path.exists(path)
+    if made is not None:
+        made.stop()
+    return found, path and os.path.exists(path), made and made.path
 
 
 def listen(_world, via=just_call):
@@ -453,6 +462,7 @@ CALLS = {
     "tensorflow_hash": [tensorflow_hash],
     "address": [address],
     "Mapping": [mapping],
+    "Listener": [listener],
     "listen": [listen],
     "connect": [connect],
     "send": [send],
@@ -513,6 +523,7 @@ REFUSED = [
     (TypeError, lambda w: _core.Mapping(w, 1)),
     (ValueError, lambda _: _core.Mapping(-1, 0)),
     (OSError, lambda _: _core.Mapping(-1, 1)),
+    (TypeError, lambda _: _core.Listener(3)),
     (TypeError, lambda w: _core.connect(w)),
     (TypeError, lambda _: _core.connect(b"x" * 200)),
     (ValueError, lambda _: _core.connect(b"")),
@@ -538,8 +549,8 @@ REFUSED = [
     (ValueError, lambda _: _core.ask([], [], None, [], [], fork=True, objects=True)),
     (TypeError, lambda w: _core.ask([], [], None, [w], ["many"], top=1)),
     (TypeError, lambda w: _core.static_holders(w)),
-    (ValueError, lambda _: _core.static_holders(0)),
-    (OverflowError, lambda _: _core.static_holders(1 << 80)),
+    (ValueError, lambda _: _core.static_holders([2, 1])),
+    (OverflowError, lambda _: _core.static_holders([1 << 80])),
     (TypeError, lambda w: _core.edge((w, w))),
     (ValueError, lambda w: _core.edge([w])),
     (ValueError, lambda w: _core.edge([w, w], -1)),

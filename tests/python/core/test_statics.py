@@ -16,6 +16,11 @@ class Thing:
     pass
 
 
+def held_by(thing):
+    [found] = _core.static_holders([id(thing)])
+    return found
+
+
 def assert_in_interpreter(path):
     assert os.path.basename(path).startswith(INTERPRETER)
     assert os.path.exists(path)
@@ -23,19 +28,19 @@ def assert_in_interpreter(path):
 
 def test_a_static_variable_is_found_with_its_library_for_as_long_as_it_holds():
     thing, before = Thing(), hook.value
-    assert _core.static_holders(id(thing)) == []
+    assert held_by(thing) == []
     try:
         hook.value = id(thing)
-        [(path, count)] = _core.static_holders(id(thing))
+        [(path, count)] = held_by(thing)
     finally:
         hook.value = before
     assert_in_interpreter(path)
     assert count == 1
-    assert _core.static_holders(id(thing)) == []
+    assert held_by(thing) == []
 
 
 def test_a_type_of_the_interpreter_is_in_its_static_objects():
-    found = _core.static_holders(id(type(None)))  # None has it for its class
+    found = held_by(type(None))  # None has it for its class
     assert sum(os.path.basename(path).startswith(INTERPRETER) for path, _ in found) == 1
     assert all(count > 0 for _, count in found)
 
@@ -43,5 +48,5 @@ def test_a_type_of_the_interpreter_is_in_its_static_objects():
 def test_objects_that_hold_are_not_static_variables():
     thing = Thing()
     holders = [[thing] * 100_000, {"thing": thing}, (thing,)]
-    assert _core.static_holders(id(thing)) == []
+    assert held_by(thing) == []
     assert holders

@@ -111,6 +111,9 @@ class KerasTensorFlow:
     def models(self) -> list[Any]:
         return model.living_models()
 
+    def sizes(self, value: Any) -> dict[str, int]:
+        return states.sizes(value)
+
     def inner_layers(self, models: list[Any]) -> set[int]:
         return model.inner_layers(models)
 

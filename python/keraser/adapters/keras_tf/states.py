@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +43,20 @@ def _variables(model: Any, kinds: tuple[str, ...]) -> Iterator[tuple[str, Any, s
     if "metrics" in kinds:
         for variable in model.metrics_variables:
             yield "metrics", variable, variable.path
+
+
+def sizes(model: Any) -> dict[str, int]:
+    """Bytes of the model's variables by kind, each variable once, replicas and all."""
+    from tensorflow import as_dtype
+
+    found = dict.fromkeys(("weights", "optimizer", "metrics"), 0)
+    known: set[int] = set()
+    for kind, variable, _ in _variables(model, tuple(found)):
+        if id(variable) not in known:
+            known.add(id(variable))
+            one = math.prod(variable.shape) * as_dtype(variable.dtype).size
+            found[kind] += one * len(handles_of(variable))
+    return found
 
 
 def remembered(layer: Any) -> list[Any]:

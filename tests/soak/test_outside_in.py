@@ -1,0 +1,105 @@
+"""2,000 calls of the command line against four processes that train: none of them dies,
+each call has a right answer in time, and what is learnt is what an undisturbed run of
+the same length learns, to the bit."""
+
+import collections
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+CALLS = int(os.environ.get("KERASER_SOAK_CALLS", "2000"))
+PROCESSES = 4
+PROGRAM = Path(sys.executable).parent / "keraser"
+TRAINING = Path(__file__).parent / "outside_in_training.py"
+
+#: Verb and words behind the process id, as often as listed.
+CALLED = [
+    ("top",), ("top",), ("why", "trained"), ("why", "spare0"), ("why",),
+    ("clear", "spare1"), ("clear", "spare2"), ("clear", "trained"), ("trim",),
+    ("doctor",),
+]  # fmt: skip
+
+#: A spare model may be gone, or be cleared already; what trains is left as it is.
+ABSENT, REFUSED = 66, 69
+
+
+class Training:
+    """One process; of `epochs` epochs, or until it is ended."""
+
+    def __init__(self, seed, folder, epochs=0, **environment):
+        self.seed, self.log = seed, folder / f"{seed}-{epochs}.log"
+        words = [str(TRAINING), str(seed), str(epochs), str(self.log)]
+        environment |= {"XDG_RUNTIME_DIR": str(folder), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen(
+            [sys.executable, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        self.pid = self.process.pid
+
+    def begun(self):
+        return self.process.stdout.readline().startswith("training")
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(600) == 0
+        self.process.stdout.close()
+        return self.log.read_text().splitlines()
+
+
+def call(verb, pid, *words):
+    """Exit status, what was printed, seconds."""
+    began = time.monotonic()
+    command = [PROGRAM, verb, str(pid), *words, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout, time.monotonic() - began
+
+
+def check(verb, words, status, told, pid):
+    if verb == "clear" and words == ("trained",):
+        assert status in (ABSENT, REFUSED), told  # absent: before it is built
+        return
+    assert status == 0 or (status == ABSENT and words), (verb, words, status, told)
+    if status == 0:
+        data = json.loads(told)
+        assert data["schema_version"] == 1
+        assert str(pid) in told
+
+
+@pytest.mark.own_process
+def test_calls_disturb_no_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    trainings = [Training(seed, tmp_path) for seed in range(PROCESSES)]
+    for training in trainings:
+        assert training.begun()
+    draw = random.Random(0)
+    times, cleared = collections.defaultdict(list), 0
+    for _ in range(CALLS):
+        training = draw.choice(trainings)
+        verb, *words = draw.choice(CALLED)
+        status, told, seconds = call(verb, training.pid, *words)
+        assert training.process.poll() is None
+        check(verb, tuple(words), status, told, training.pid)
+        times[verb].append(seconds)
+        cleared += verb == "clear" and status == 0
+    disturbed = [training.end() for training in trainings]
+    assert os.listdir(tmp_path / "keraser") == []
+    assert cleared > CALLS / 20
+    for seed, lines in enumerate(disturbed):
+        alone = Training(seed, tmp_path, len(lines), KERASER_LISTEN="off")
+        assert alone.begun()
+        assert alone.end() == lines
+        assert len(lines) > CALLS / 100
+    print(f"\n{CALLS} calls, {cleared} models cleared; epochs", *map(len, disturbed))
+    for verb, seconds in times.items():
+        seconds.sort()
+        middle, last = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.99)]
+        print(f"{verb}: {len(seconds)} calls, median {middle:.3f} s, 99 % {last:.3f} s")
