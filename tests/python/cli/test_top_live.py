@@ -10,6 +10,7 @@ import struct
 import termios
 import time
 
+import listeners
 import pyte
 import pytest
 
@@ -94,7 +95,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(house, listeners):
+def terminal(house):
     opened = []
 
     def open_one(*arguments, **options):
