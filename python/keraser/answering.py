@@ -203,7 +203,8 @@ def _adapter() -> Adapter:
 
 def _find(word: str) -> list[Any]:
     """The one model that `word` stands for, in a list that is the caller's."""
-    models = _adapter().models()
+    adapter = _adapter()
+    models = [model for model in adapter.models() if adapter.is_whole(model)]
     for matches in (_has_id, _has_name, _has_variable):
         found = [model for model in models if matches(model, word)]
         if len(found) == 1:
