@@ -241,6 +241,15 @@ def test_the_selection_stays_on_its_model_as_others_come_and_go(house, terminal)
     assert f"there is no process {other.pid}" in top.text
 
 
+def test_until_a_row_is_chosen_the_first_one_is_selected(house, terminal):
+    small, large = house.start("models", 1), house.start("models", 5)
+    large.send_signal(signal.SIGSTOP)
+    top = terminal("--interval", 0.2)
+    top.wait_for(lambda _: selected(top).startswith(str(small.pid)))
+    large.send_signal(signal.SIGCONT)
+    top.wait_for(lambda _: selected(top).startswith(str(large.pid)))
+
+
 def test_processes_that_come_and_go_are_seen(house, terminal):
     top = terminal("--interval", 0.2, ours=False, lines=200)
     top.wait_for("keraser top")
