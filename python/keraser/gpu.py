@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from keraser import _core
 from keraser.adapters.base import gpu_hazard
 from keraser.errors import UnsupportedError
+from keraser.gpu_reset import RuntimeReset, reset_runtime
+
+__all__ = ["Armed", "RuntimeReset", "arm", "arm_or_warn", "reset_runtime"]
 
 
 @dataclass(frozen=True)
