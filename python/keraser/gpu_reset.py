@@ -1,4 +1,4 @@
-"""reset_runtime(): all GPU memory of TensorFlow's goes back, when nothing lives in it."""
+"""reset_runtime(): all GPU memory of TensorFlow's goes back, where nothing lives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class RuntimeReset:
             driver has it. What is left is not TensorFlow's pools: the context of CUDA,
             its code and libraries, and other processes.
         left: bytes that pools of GPU memory have not given back: TensorFlow's, and
-            CUDA's default pools. 0 where nothing but TensorFlow's objects was in them.
+            CUDA's default pools. 0, but for what somebody else has in them (a DLPack
+            capsule, another library), and for some granules of armed pools that were
+            trimmed before.
         renewed: what was ended, and how it comes again.
         settings: the user's settings, the same before and after.
         trimmed: what each pool gave back, and which refused.

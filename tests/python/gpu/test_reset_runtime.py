@@ -112,12 +112,10 @@ def test_of_armed_pools_that_were_trimmed_before_a_granule_between_pieces_may_st
     import keras  # noqa: F401  (arms)
 
     left, resets = rounds(6)
-    assert max(left) <= 2 * 2 * MIB
-    assert left[-1] <= left[-4]
-    assert [
-        f"left in pools  {one // MIB}.0 MiB" in repr(r) or one == 0
-        for one, r in zip(left, resets, strict=True)
-    ] == [True] * 6
+    assert max(left) <= 8 * MIB
+    assert left[3:] == left[:3]
+    for size, reset in zip(left, resets, strict=True):
+        assert f"left in pools  {size // MIB}.0 MiB" in repr(reset)
 
 
 @on_gpu(FAKE_CUDA_DEVICES="2", CUDA_VISIBLE_DEVICES="0,1", **GROUP)
@@ -368,7 +366,7 @@ def test_settings_are_the_same_before_and_after():
     with tf.device("/GPU:1"):
         tensors = variables(1, mib=1, first=1.0)
     del tensors
-    assert driver().allocated == 768 * MIB
+    assert driver().allocated == 256 * MIB
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         reset = keraser.gpu.reset_runtime()
