@@ -153,17 +153,19 @@ class Runtime:
         pywrap_tfe.TFE_ContextSyncExecutors(context._context._context_handle)
         generator = postponed.find_generator()
         aside = None if generator is None else postponed.put_aside(generator)
-        gc.collect()
-        context._context._clear_caches()
-        handle, reason = None, None
-        with _alone():
-            reason = _running() or _references()
-            if reason is None:
-                handle = context._context._context_handle
-                context._context.ensure_uninitialized()
-        if reason is not None:
-            if aside is not None:
+        handle = None
+        try:
+            gc.collect()
+            context._context._clear_caches()
+            with _alone():
+                reason = _running() or _references()
+                if reason is None:
+                    handle = context._context._context_handle
+                    context._context.ensure_uninitialized()
+        finally:
+            if handle is None and aside is not None:
                 aside.put_back()
+        if reason is not None:
             return reason
         pywrap_tfe.TFE_DeleteContext(handle)
         return _renewed(functions, aside)
