@@ -276,7 +276,9 @@ def _cut(text: str, most: int) -> bytes:
     return cut.decode(errors="ignore").encode()
 
 
-def _send_answer(socket: int, outcome: int, reason: str, said: Answer) -> None:
+def _send_answer(
+    socket: int, verb: int, outcome: int, reason: str, said: Answer
+) -> None:
     text = said.text.encode(errors="replace")
     data = {
         "schema_version": SCHEMA_VERSION,

@@ -17,6 +17,7 @@ from keraser.gpu_map import (
     Share,
     map,  # noqa: A004  (as a user types it: gpu.map)
 )
+from keraser.gpu_reset import RuntimeReset, reset_runtime
 
 __all__ = [
     "Armed",
@@ -25,10 +26,12 @@ __all__ = [
     "GpuMemory",
     "Pool",
     "Region",
+    "RuntimeReset",
     "Share",
     "arm",
     "arm_or_warn",
     "map",
+    "reset_runtime",
 ]
 
 

@@ -140,6 +140,11 @@ class _One:
 _ONE = _One()
 
 
+def trimming_alone() -> threading.RLock:
+    """Held by whoever trims, or does more with pools: to be used with `with`."""
+    return _ONE.lock
+
+
 def trim() -> Trim:
     """Gives back to the system what native pools keep and nobody uses.
 
@@ -167,7 +172,7 @@ def trim() -> Trim:
         >>> keraser.trim().pools[-1].pool
         'glibc'
     """
-    with _ONE.lock:
+    with trimming_alone():
         began = time.perf_counter()
         rss, gpus = _core.process()["rss"], _core.gpus()
         pools = tuple(_pool_trim(found) for found in _core.trim())
@@ -175,7 +180,7 @@ def trim() -> Trim:
             pools,
             Change(rss, _core.process()["rss"]),
             time.perf_counter() - began,
-            _gpu_changes(gpus, _core.gpus()),
+            gpu_changes(gpus, _core.gpus()),
         )
 
 
@@ -188,7 +193,7 @@ def trim_pools() -> Trim:
         return Trim((PoolTrim("all pools", 0, 0, 0, reason),), Change(None, None), 0.0)
 
 
-def _gpu_changes(before: list[Any], after: list[Any]) -> tuple[GpuChange, ...]:
+def gpu_changes(before: list[Any], after: list[Any]) -> tuple[GpuChange, ...]:
     """Those that could be read both times; another thread may just have made one."""
     first = {gpu["device"]: gpu for gpu in before if gpu["refused"] is None}
     return tuple(

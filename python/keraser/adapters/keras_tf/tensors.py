@@ -35,7 +35,7 @@ def find_tensors() -> Tensors:
     from tensorflow.python.framework.ops import EagerTensor
 
     found = Tensors()
-    is_whole = _wholeness()
+    is_whole = wholeness()
     for tensor in _core.instances((EagerTensor,)):
         if not is_whole(tensor):
             continue
@@ -46,11 +46,11 @@ def find_tensors() -> Tensors:
                 found.handle_bytes.append(size)
         else:
             found.values.append(tensor)
-            found.value_bytes.append(_value_bytes(tensor))
+            found.value_bytes.append(value_bytes(tensor))
     return found
 
 
-def _wholeness() -> Callable[[Any], bool]:
+def wholeness() -> Callable[[Any], bool]:
     """Tells whole tensors from those that another thread is still making.
 
     To ask such a one for its type crashes: TensorFlow follows its NULL handle.
@@ -77,10 +77,10 @@ def _tensor_bytes(tensor: Any) -> int:
     from tensorflow.python.framework import dtypes
 
     is_handle = tensor.dtype == dtypes.resource
-    return handle_bytes(tensor) if is_handle else _value_bytes(tensor)
+    return handle_bytes(tensor) if is_handle else value_bytes(tensor)
 
 
-def _value_bytes(tensor: Any) -> int:
+def value_bytes(tensor: Any) -> int:
     from tensorflow.python.framework import dtypes
 
     if tensor.dtype in (dtypes.string, dtypes.variant):
