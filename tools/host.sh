@@ -135,6 +135,15 @@ fuzz_packages() {
     missing+=(libclang-rt-dev)
 }
 
+# What the widget is looked at in. Playwright's own Chromium would be a download.
+need_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        ! command -v "$name" >/dev/null || return 0
+    done
+    missing+=(chromium)
+}
+
 host_install() {
     command -v apt-get >/dev/null ||
         fail "install $* with this system's package manager (names as on Debian)"

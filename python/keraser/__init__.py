@@ -14,6 +14,7 @@
     keraser.trim()                   # free memory of native pools goes to the system
     keraser.gpu.map()                # GPU memory, chunk by chunk, to the byte
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
+    keraser.widget()                 # in a notebook: all this live, with buttons
     %load_ext keraser                # in IPython: %models, %why, %clear, %%trial, ...
     keraser.doctor()                 # what works here and what does not, and why
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from keraser.husk import ClearedModel
     from keraser.inventory import Census, ModelRow, OrphanRow, census
     from keraser.isolating import isolated
+    from keraser.memory_widget import MemoryWidget, widget
     from keraser.owners import Owner, Top, top
     from keraser.parked import ParkedModel
     from keraser.parking import park, unpark
@@ -93,6 +95,8 @@ _HOMES = {
     "GrowthReport": "growth",
     "Outcome": "growth",
     "isolated": "isolating",
+    "MemoryWidget": "memory_widget",
+    "widget": "memory_widget",
     "guard": "guarding",
     "Guard": "guarding",
     "doctor": "diagnosis",
@@ -155,6 +159,7 @@ __all__ = [
     "Kept",
     "KeraserError",
     "MemoryLimitExceeded",
+    "MemoryWidget",
     "ModelRow",
     "OrphanRow",
     "Outcome",
@@ -199,6 +204,7 @@ __all__ = [
     "trim",
     "unpark",
     "why",
+    "widget",
 ]
 
 

@@ -434,7 +434,9 @@ def fix_of(name: Name) -> str:
     if place.kind == "error":
         return "sys.last_exc = sys.last_value = sys.last_traceback = None"
     if place.kind == "notebook":
-        return "%reset -f out"
+        magics = sys.modules.get("keraser.magics")
+        loaded = magics is not None and magics.is_loaded()
+        return "%clear --out" if loaded else "%reset -f out"
     if place.kind == "module":
         return f"{place.code} belongs to a library: see whether it can let go"
     if place.kind == "thread":

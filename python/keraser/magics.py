@@ -26,6 +26,7 @@ USAGE = {
     "trial": "%%trial [-k NAME]",
     "reset_weights": "%reset_weights NAME [SEED]",
     "trim": "%trim",
+    "memory": "%memory",
 }
 _CLEAR = {
     "--all": "--all",
@@ -53,6 +54,11 @@ def unload(ip: Any) -> None:
         extension.stop()
 
 
+def is_loaded() -> bool:
+    """Whether some shell of this process has the magics."""
+    return any(extension.started for extension in list(_LOADED.values()))
+
+
 class Extension:
     """The magics in one shell."""
 
@@ -71,6 +77,7 @@ class Extension:
             "clear": self.clear,
             "reset_weights": self.reset_weights,
             "trim": self.trim,
+            "memory": self.memory,
         }
         self.shell.install(
             {name: self._refusing(magic) for name, magic in magics.items()},
@@ -219,6 +226,18 @@ class Extension:
         if line.strip():
             raise LineError(f"%trim takes nothing; {USAGE['trim']}")
         self.shell.show(trim())
+
+    def memory(self, line: str) -> None:
+        """%memory
+
+        The memory of this kernel, live, with buttons, as keraser.widget(); but no
+        result remembers it.
+        """
+        from keraser.memory_widget import widget
+
+        if line.strip():
+            raise LineError(f"%memory takes nothing; {USAGE['memory']}")
+        self.shell.show(widget())
 
     # ---- completion ------------------------------------------------------------------
 

@@ -11,10 +11,12 @@ PATIENCE = 90
 
 @dataclass
 class Output:
-    """What a cell put out: streams, what it displayed by MIME type, its error."""
+    """What a cell put out: streams, what it displayed by MIME type, what went over
+    comms, its error."""
 
     text: str = ""
     shown: list = field(default_factory=list)
+    comms: list = field(default_factory=list)
     error: str = ""
 
     @property
@@ -30,7 +32,17 @@ class Kernel:
     def run(self, code, typed=()):
         """Runs a cell; `typed` answers what it asks."""
         request = self.client.execute(code, allow_stdin=bool(typed))
-        answers, output = list(typed), Output()
+        return self._gather(request, list(typed))
+
+    def tell(self, comm, content):
+        """Sends a custom message to a widget, as its view would; what came of it."""
+        data = {"method": "custom", "content": content}
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
+        self.client.shell_channel.send(message)
+        return self._gather(message["header"]["msg_id"], [])
+
+    def _gather(self, request, answers):
+        output = Output()
         while True:
             if answers and self._asks():
                 self.client.input(answers.pop(0))
@@ -49,6 +61,8 @@ class Kernel:
                 output.text += content["text"]
             elif kind in ("display_data", "execute_result"):
                 output.shown.append(content["data"])
+            elif kind in ("comm_open", "comm_msg", "comm_close"):
+                output.comms.append((kind, content["comm_id"], content.get("data")))
             elif kind == "error":
                 output.error = f"{content['ename']}: {content['evalue']}"
             elif kind == "status" and content["execution_state"] == "idle":

@@ -396,6 +396,33 @@ def shell_of(ip: Any) -> Any:
     return Shell(ip)
 
 
+def find_cells() -> Any:
+    """Begins and ends of a notebook's cells: `keraser.adapters.ipython_cells.Cells`;
+    None in a process that is no kernel of a notebook."""
+    if "IPython" not in sys.modules:
+        return None
+    from keraser.adapters import ipython_cells
+
+    return ipython_cells.cells()
+
+
+def find_front_end() -> Any:
+    """The class of the widget in the notebook: `keraser.adapters.any_widget.FrontEnd`.
+
+    Raises:
+        UnsupportedError: anywidget is not installed.
+    """
+    try:
+        from keraser.adapters.any_widget import FrontEnd
+    except ImportError as error:
+        raise UnsupportedError(
+            f"keraser.widget() needs anywidget ({error}): pip install "
+            "'keraser[widget]', for the kernel and for JupyterLab where that runs from "
+            "another environment; then restart the kernel and reload the page"
+        ) from None
+    return FrontEnd
+
+
 def find_hooks(keeps: Callable[[Any], bool]) -> list[tuple[str, Callable[[], None]]]:
     """What was connected to pyplot's open figures and keeps something, in words, and
     how it is let go."""

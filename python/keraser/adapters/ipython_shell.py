@@ -31,7 +31,7 @@ class Shell:
 
     def where(self) -> str:
         """The cell that is running, as the user sees its number."""
-        return f"In[{self._ip.execution_count}]"
+        return f"In[{cell_number(self._ip)}]"
 
     def show(self, thing: Any) -> None:
         """As the terminal or the notebook shows it best. Not remembered as a result."""
@@ -110,6 +110,12 @@ class Shell:
             self._ip.Completer.custom_matchers.remove(self._matcher)
         with contextlib.suppress(ValueError):
             self._ip.events.unregister("post_run_cell", self._after_cell)
+
+
+def cell_number(ip: Any) -> int:
+    """Of the cell that is running, or has run last. IPython 9 counts a cell before it
+    runs and IPython 8 after it, so its inputs are counted."""
+    return len(ip.history_manager.input_hist_parsed) - 1
 
 
 def _matcher(magics: set[str], complete: Complete) -> Any:

@@ -63,6 +63,23 @@ def test_reset_weights_draws_what_keraser_reset_draws(kernel):
         assert why in kernel.run(line).text
 
 
+def test_what_is_said_of_a_result_is_the_line_that_frees_it(kernel):
+    kernel.run("net()")
+    kernel.run("found = keraser.why(refs[-1]())")
+    assert kernel.value("{h.fix for h in found}") == {"%clear --out"}
+    kernel.run("%unload_ext keraser\nfixes = {h.fix for h in keraser.why(refs[-1]())}")
+    kernel.run("%load_ext keraser\n%models --no-hints\n%clear --out")
+    assert kernel.value("fixes") == {"%reset -f out"}
+    assert kernel.value("refs[-1]() is None")
+
+
+@pytest.mark.usefixtures("model")
+def test_a_cell_is_called_by_the_number_that_it_shows(kernel):
+    number = kernel.value("len(In) - 1")
+    kernel.run("%clear model")
+    assert f"was cleared at In[{number + 1}] (" in kernel.run("model.summary()").error
+
+
 def test_trim_says_what_it_gave_back(kernel):
     assert "given back to the system" in kernel.run("%trim").plain
     assert "takes nothing" in kernel.run("%trim all").text
