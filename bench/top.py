@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "tests/python/cli"))
+sys.path.append(str(Path(__file__).parents[1] / "tests/python"))
 
 from listeners import KERASER, House, build_fake
 

@@ -41,7 +41,8 @@ typedef struct {
     int colour;
     int dirty; /* something to show has changed */
     int quit;
-    size_t selected; /* row; it is found again by these: */
+    size_t selected; /* row; the first until one was chosen, then found by these: */
+    int chosen;
     pid_t pid;
     uint64_t id;  /* 0: the process itself */
     size_t first; /* row on top of the screen */

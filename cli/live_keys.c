@@ -6,6 +6,7 @@
 static void move(krs_live *live, long rows) {
     const krs_table *table = &live->table;
     const int back = rows < 0;
+    live->chosen |= rows != 0;
     for (long left = back ? -rows : rows; left > 0; left--) {
         size_t next = live->selected;
         do {

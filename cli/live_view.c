@@ -34,7 +34,7 @@ size_t krs_live_room(const krs_live *live) {
 /* The row that was selected, or the next one in its place. */
 static void select_again(krs_live *live) {
     const krs_table *table = &live->table;
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; live->chosen && i < table->count; i++) {
         const krs_row *row = &table->rows[i];
         const uint64_t id = row->model != NULL ? row->model->id : 0;
         if (row->kind != KRS_ROW_NOTE && row->target->pid == live->pid &&

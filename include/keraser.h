@@ -356,7 +356,8 @@ void krs_listener_stop(krs_listener *listener);
     X(CALLS, 12, "it does not make its calls by a table that is known")                \
     X(READ_ONLY, 13, "the table of its calls cannot be written to")                    \
     X(BUSY, 14, "another thread is at it")                                             \
-    X(CODE, 15, "the code that gives back is not in the known form")
+    X(CODE, 15, "the code that gives back is not in the known form")                   \
+    X(BORDERS, 16, "the borders of the pool's regions were not found")
 
 typedef enum {
 #define X(name, value, text) KRS_REFUSAL_##name = (value),
@@ -446,6 +447,55 @@ int krs_tensorflow_is_armed(void);
  * waits. Nothing where it is not armed. After krs_tensorflow_release(), as that. */
 krs_status krs_tensorflow_take_pages(krs_pool_trim *trims, size_t room, size_t *count);
 
+/* A chunk of a pool: what was handed out in one go, or is free in one. */
+typedef struct {
+    uintptr_t address;
+    uint64_t size;
+    uint64_t requested;  /* of one in use: what was asked for, at most `size` */
+    uint64_t given_back; /* of it, memory that krs_tensorflow_take_pages() has taken */
+    uint64_t freed_at; /* of a free one, by the pool's count of actions; 0: not told */
+    uint32_t op, op_length; /* its name in the text of the map; a build of TensorFlow
+                               for debugging alone writes one down */
+    int32_t bin;            /* the number of free ones of like size; -1 in use */
+    uint8_t in_use;         /* by the program: not while something of it is taken */
+    uint8_t is_piece;       /* ours, by krs_tensorflow_take_pages() */
+} krs_chunk;
+
+/* A region: what the pool took from the driver, or the system, in one go. Its chunks
+ * are `count` from `first` on, and fill it. */
+typedef struct {
+    uintptr_t address;
+    uint64_t size;
+    uint64_t mapped; /* memory behind it, in granules perhaps somewhat more than `size`;
+                        less by what was given back */
+    uint64_t given_back; /* of its chunks */
+    size_t first, count;
+    int device; /* by CUDA, where its memory is in granules; else -1 */
+} krs_region;
+
+/* What a pool has, at one moment. Where `refusal` says that it is not known, there is
+ * nothing but the name, if that. */
+typedef struct {
+    char name[KRS_POOL_NAME];
+    krs_refusal refusal;
+    const char *symbol; /* what KRS_REFUSAL_SYMBOL misses, else NULL; static storage */
+    uint8_t of_gpu;     /* its memory is a GPU's, and not the host's */
+    uint64_t in_book;   /* what TensorFlow itself has in use, pieces of ours included */
+    krs_region *regions;
+    krs_chunk *chunks;
+    char *text;
+    size_t region_count, chunk_count;
+} krs_pool_map;
+
+/* The maps of all pools of `which`, that is KRS_POOLS_OF_CPU, KRS_POOLS_OF_GPU. Changes
+ * nothing; whoever allocates waits for as long as TensorFlow writes one down (0.1 ms
+ * for a hundred chunks). Writes at most `room`, and their number to `*count`; each is
+ * to be freed. Those that a pool cannot be looked for are as of
+ * krs_tensorflow_release(). */
+krs_status krs_tensorflow_map(unsigned which, krs_pool_map *maps, size_t room,
+                              size_t *count);
+void krs_pool_map_free(krs_pool_map *map);
+
 /* glibc's heap, by malloc_trim(0): all arenas, down to the single free page. */
 krs_status krs_glibc_trim(krs_trim *trim);
 
@@ -512,6 +562,31 @@ krs_status krs_gpu_settle(const krs_gpu *gpu, krs_gpu_state *states, size_t room
  * anew. Those refused are left as they are. Settle them before. */
 krs_status krs_gpu_trim(const krs_gpu *gpu, krs_gpu_state *states, size_t count);
 
+/* The name of a GPU, as "NVIDIA A100-SXM4-80GB", cut where it is longer. "" where the
+ * driver does not say. */
+enum { KRS_GPU_NAME = 64 };
+void krs_gpu_name(const krs_gpu *gpu, int device, char name[KRS_GPU_NAME]);
+
+/* On which GPU memory is that cuMemAlloc() has given; -1 where the driver does not say.
+ */
+int krs_gpu_of(const krs_gpu *gpu, uintptr_t address);
+
+/* A process that has memory of a GPU. */
+typedef struct {
+    pid_t pid;
+    uint64_t bytes; /* its context included */
+} krs_gpu_user;
+
+/* Who has memory of a GPU, by NVIDIA's management library, which is loaded and stays:
+ * by rising number, at most `room`, and their number to `*count`. Numbers are as the
+ * driver has them: in a container with an older driver those of the host.
+ * KRS_UNSUPPORTED where the library is not there or does not tell, where the GPU is a
+ * part of one (MIG), where there are more, and in a child of a process that has asked.
+ */
+enum { KRS_GPU_USERS = 256 }; /* room enough */
+krs_status krs_gpu_users(const krs_gpu *gpu, int device, krs_gpu_user *users,
+                         size_t room, size_t *count);
+
 /* GPU memory that can be taken away and brought back granule by granule while its
  * addresses stay: functions in the place of cuMemAlloc() and cuMemFree(), and what can
  * be done with what they gave. A table, because who asks for it (TensorFlow's
@@ -533,6 +608,9 @@ struct krs_gpu_granules {
     /* Brings back what was taken between, zeros or not; false where the driver has not
      * as much: then nothing has changed. */
     int (*bring)(uint64_t begin, uint64_t end);
+    /* Bytes of granules that are mapped where `address` was allocated, and on which
+     * device; false where memory is not in granules. */
+    int (*describe)(uint64_t address, uint64_t *mapped, int *device);
 };
 
 void krs_gpu_granules_get(krs_gpu_granules *granules);

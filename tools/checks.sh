@@ -94,7 +94,8 @@ check() { # title, command...
 
 clang_format_check() { c_files | xargs clang-format --dry-run -Werror; }
 shellcheck_all() {
-    shellcheck --external-sources --check-sourced dev .ci/run tools/wheel.sh
+    shellcheck --external-sources --check-sourced dev .ci/run tools/wheel.sh \
+        completions/keraser.bash
 }
 
 # Core, tests and extension by one compiler, optimized: that is when warnings appear

@@ -101,6 +101,11 @@ PyDoc_STRVAR(
     "arm_gpu($module, /)\n--\n\n"
     "From now on TensorFlow's pools of GPUs get memory in granules, which trim() can\n"
     "take one by one: (why not or None, whether the driver was called before).");
+PyDoc_STRVAR(gpu_map_doc,
+             "gpu_map($module, /)\n--\n\n"
+             "Pools with their regions and chunks, and the figures of each GPU that\n"
+             "they are part of; 'steady': the driver said the same before and after.\n"
+             "Sizes are bytes.");
 PyDoc_STRVAR(gpu_armed_doc, "gpu_armed($module, /)\n--\n\n"
                             "Whether arm_gpu() has done it.");
 PyDoc_STRVAR(
@@ -186,6 +191,7 @@ static PyMethodDef methods[] = {
     {"gpus", krs_py_gpus, METH_NOARGS, gpus_doc},
     {"gpu_refusal", krs_py_gpu_refusal, METH_NOARGS, gpu_refusal_doc},
     {"arm_gpu", krs_py_arm_gpu, METH_NOARGS, arm_gpu_doc},
+    {"gpu_map", krs_py_gpu_map, METH_NOARGS, gpu_map_doc},
     {"gpu_armed", krs_py_gpu_armed, METH_NOARGS, gpu_armed_doc},
     {"region_pools", krs_py_region_pools, METH_NOARGS, region_pools_doc},
     {"copy", (PyCFunction)(void (*)(void))krs_py_copy, METH_VARARGS | METH_KEYWORDS,

@@ -47,6 +47,7 @@ PyObject *krs_py_static_holders(PyObject *module, PyObject *address); /* statics
 PyObject *krs_py_trim(PyObject *module, PyObject *unused);            /* trim.c */
 PyObject *krs_py_gpus(PyObject *module, PyObject *unused);            /* trim_gpu.c */
 PyObject *krs_py_arm_gpu(PyObject *module, PyObject *unused);         /* trim_gpu.c */
+PyObject *krs_py_gpu_map(PyObject *module, PyObject *unused);         /* gpu_map.c */
 PyObject *krs_py_gpu_armed(PyObject *module, PyObject *unused);       /* trim_gpu.c */
 PyObject *krs_py_gpu_refusal(PyObject *module, PyObject *unused);     /* trim_gpu.c */
 PyObject *krs_py_region_pools(PyObject *module, PyObject *unused);    /* trim_gpu.c */

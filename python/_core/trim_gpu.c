@@ -5,12 +5,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "gpu_map.h"
 #include "state.h"
 #include "trim.h"
 
 typedef struct {
     krs_gpu *gpu;
     krs_gpu_state states[KRS_GPUS];
+    uint64_t own[KRS_GPUS]; /* bytes of this process, where `told` */
+    bool told[KRS_GPUS];
     size_t count;
     krs_refusal refusal; /* of the driver */
     const char *symbol;  /* that it is about */
@@ -118,13 +121,15 @@ PyObject *krs_py_gpu_armed(PyObject *module, PyObject *unused) {
     return PyBool_FromLong(krs_tensorflow_is_armed());
 }
 
-static PyObject *describe(const krs_gpu_state *s) {
-    return Py_BuildValue("{sisNsKsKsKsK}", "device", s->device, "refused",
-                         krs_refusal_words(s->refusal, s->call), "total",
-                         (unsigned long long)s->total, "used",
-                         (unsigned long long)s->used, "pool_held",
-                         (unsigned long long)s->pool_held, "pool_used",
-                         (unsigned long long)s->pool_used);
+static PyObject *describe(const gpus *g, size_t i) {
+    const krs_gpu_state *s = &g->states[i];
+    return Py_BuildValue(
+        "{sisNsKsKsKsKsN}", "device", s->device, "refused",
+        krs_refusal_words(s->refusal, s->call), "total", (unsigned long long)s->total,
+        "used", (unsigned long long)s->used, "pool_held",
+        (unsigned long long)s->pool_held, "pool_used", (unsigned long long)s->pool_used,
+        "own",
+        g->told[i] ? PyLong_FromUnsignedLongLong(g->own[i]) : Py_NewRef(Py_None));
 }
 
 /* Without the GIL. */
@@ -134,6 +139,8 @@ static krs_status read_gpus(gpus *g) {
         status = krs_gpu_read(g->gpu, g->states, KRS_GPUS, &g->count);
     if (status == KRS_OK)
         g->refusal = krs_gpu_refusal(g->gpu, &g->symbol);
+    for (size_t i = 0; status == KRS_OK && i < g->count; i++)
+        g->told[i] = krs_gpu_own(g->gpu, g->states[i].device, &g->own[i]);
     krs_gpu_free(g->gpu);
     return status;
 }
@@ -188,7 +195,7 @@ PyObject *krs_py_gpus(PyObject *module, PyObject *unused) {
         return NULL;
     PyObject *all = PyList_New((Py_ssize_t)g.count);
     for (size_t i = 0; all != NULL && i < g.count; i++) {
-        PyObject *one = describe(&g.states[i]);
+        PyObject *one = describe(&g, i);
         if (one == NULL)
             Py_CLEAR(all);
         else

@@ -12,6 +12,7 @@
     for trial in keraser.trials(values): ...   # a loop that stays flat, and says so
     with keraser.TrialExecutor() as executor: ...   # each call in a clean process
     keraser.trim()                   # free memory of native pools goes to the system
+    keraser.gpu.map()                # GPU memory, chunk by chunk, to the byte
     keraser.guard()                  # from now on TensorFlow's registry leaks nothing
     keraser.widget()                 # in a notebook: all this live, with buttons
     %load_ext keraser                # in IPython: %models, %why, %clear, %%trial, ...

@@ -34,6 +34,34 @@ class _Gpu(TypedDict):
     used: int
     pool_held: int
     pool_used: int
+    own: int | None
+
+class _GpuReading(TypedDict):
+    device: int
+    name: str | None
+    refused: str | None
+    total: int
+    used: int
+    pool_held: int
+    pool_used: int
+    users: list[tuple[int, int]] | None
+
+# size, requested, given back, in use, ours, bin, freed at, op, address
+_Chunk = tuple[int, int, int, bool, bool, int, int, str | None, int]
+
+class _PoolReading(TypedDict):
+    pool: str
+    of_gpu: bool
+    device: int
+    refused: str | None
+    in_book: int
+    regions: list[tuple[int, int, int, list[_Chunk]]]  # size, mapped, given back
+
+class _GpuMap(TypedDict):
+    gpus: list[_GpuReading]
+    pools: list[_PoolReading]
+    steady: bool
+    refused: str | None
 
 class _Seams(TypedDict):
     enumerate: str
@@ -122,6 +150,7 @@ def trim() -> list[_Trim]: ...
 def gpus() -> list[_Gpu]: ...
 def gpu_refusal() -> str | None: ...
 def arm_gpu() -> tuple[str | None, bool]: ...
+def gpu_map() -> _GpuMap: ...
 def gpu_armed() -> bool: ...
 def region_pools() -> list[_Trim]: ...
 def capabilities() -> list[tuple[str, bool, str]]: ...

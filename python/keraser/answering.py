@@ -30,6 +30,7 @@ REASON_BYTES, NAME_BYTES = 1024, 4096
 
 _PROTOCOL = _core.protocol()
 _FRAMES, _OUTCOMES = _PROTOCOL["frames"], _PROTOCOL["outcomes"]
+_VERB_NAMES = {number: name for name, number in _PROTOCOL["verbs"].items()}
 _HELD = {number: name.lower() for name, number in _PROTOCOL["held"].items()}
 _ALL, _FORCE = 1, 2  # KRS_FLAG_*
 _UNKNOWN = (1 << 64) - 1
@@ -87,12 +88,11 @@ def answer(socket: int, verb: int, flags: int, held: int, model: bytes) -> None:
         outcome, reason = "REFUSED", str(error)
     except Exception as error:  # whatever it is, the program goes on
         outcome, reason = "FAILED", f"{type(error).__name__}: {error}"
-    _send_answer(socket, _OUTCOMES[outcome], reason, said)
+    _send_answer(socket, verb, _OUTCOMES[outcome], reason, said)
 
 
 def _verb(number: int) -> Callable[[Question], Answer]:
-    names = {number: name for name, number in _PROTOCOL["verbs"].items()}
-    verb = _VERBS.get(names.get(number, ""))
+    verb = _VERBS.get(_VERB_NAMES.get(number, ""))
     if verb is None:
         raise KeraserError(
             f"this keraser ({_core.version}) does not know what was asked; use the "
@@ -276,11 +276,14 @@ def _cut(text: str, most: int) -> bytes:
     return cut.decode(errors="ignore").encode()
 
 
-def _send_answer(socket: int, outcome: int, reason: str, said: Answer) -> None:
+def _send_answer(
+    socket: int, verb: int, outcome: int, reason: str, said: Answer
+) -> None:
     text = said.text.encode(errors="replace")
     data = {
         "schema_version": SCHEMA_VERSION,
         "pid": os.getpid(),
+        "verb": _VERB_NAMES.get(verb, str(verb)).lower(),
         "outcome": outcome,
         "reason": reason,
         **said.data,

@@ -6,9 +6,10 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keraser import _core, listening
-from keraser.adapters.base import find_adapter
+from keraser import _core, gpu_levels, listening
+from keraser.adapters.base import find_adapter, find_runtime
 from keraser.errors import UnsupportedError
+from keraser.gpu_reset import why_unknown
 from keraser.pitfalls import Pitfall, find_pitfalls
 from keraser.receipt import format_bytes
 
@@ -174,14 +175,33 @@ def _gpus() -> list[Finding]:
     gpus = _core.gpus()
     if not gpus:
         return [Finding("GPU driver", refused is None, refused or "no GPU is in use")]
-    armed = "by pages" if _core.gpu_armed() else "by regions alone: keraser.gpu.arm()"
     return [
         *(
             Finding(f"GPU:{g['device']}", g["refused"] is None, g["refused"] or _use(g))
             for g in gpus
         ),
-        Finding("GPU memory goes back", True, f"{armed}; see docs/gpu.md"),
+        *(Finding(*line) for line in gpu_levels.lines(gpus)),
+        *_gpu_reset(),
     ]
+
+
+def _gpu_reset() -> list[Finding]:
+    """Whether keraser.gpu.reset_runtime() works here, and what is in its way now."""
+    what, runtime = "GPU T2: reset of the runtime", find_runtime()
+    if runtime is None:
+        return []
+    unknown = why_unknown(runtime)
+    if unknown is not None:
+        return [Finding(what, False, unknown)]
+    living = runtime.living()
+    count = len(living.things)
+    living.drop()
+    note = runtime.why_not_now() or (
+        f"{count} tensors, functions and others live; it asks for none"
+        if count
+        else "keraser.gpu.reset_runtime(): nothing is in its way"
+    )
+    return [Finding(what, True, note)]
 
 
 def _use(gpu: Any) -> str:

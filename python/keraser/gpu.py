@@ -8,6 +8,31 @@ from dataclasses import dataclass
 from keraser import _core
 from keraser.adapters.base import gpu_hazard
 from keraser.errors import UnsupportedError
+from keraser.gpu_map import (
+    Chunk,
+    GpuMap,
+    GpuMemory,
+    Pool,
+    Region,
+    Share,
+    map,  # noqa: A004  (as a user types it: gpu.map)
+)
+from keraser.gpu_reset import RuntimeReset, reset_runtime
+
+__all__ = [
+    "Armed",
+    "Chunk",
+    "GpuMap",
+    "GpuMemory",
+    "Pool",
+    "Region",
+    "RuntimeReset",
+    "Share",
+    "arm",
+    "arm_or_warn",
+    "map",
+    "reset_runtime",
+]
 
 
 @dataclass(frozen=True)

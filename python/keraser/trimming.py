@@ -44,11 +44,14 @@ class GpuChange:
         device: its number among those that CUDA shows to this process.
         total: bytes of memory that it has.
         used: bytes in use, by all processes together.
+        process: of these, of this process, its context included, as NVIDIA's management
+            library has it; None where that does not know this process.
     """
 
     device: int
     total: int
     used: Change
+    process: Change | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ class Trim:
         return [
             *((pool.pool, _text(pool)) for pool in self.pools),
             *((f"GPU:{g.device} in use", _change(g.used)) for g in self.gpus),
+            *(
+                (f"GPU:{g.device} of this process", _change(g.process))
+                for g in self.gpus
+                if g.process is not None
+            ),
             ("RSS", _change(self.rss)),
         ]
 
@@ -132,6 +140,11 @@ class _One:
 _ONE = _One()
 
 
+def trimming_alone() -> threading.RLock:
+    """Held by whoever trims, or does more with pools: to be used with `with`."""
+    return _ONE.lock
+
+
 def trim() -> Trim:
     """Gives back to the system what native pools keep and nobody uses.
 
@@ -159,7 +172,7 @@ def trim() -> Trim:
         >>> keraser.trim().pools[-1].pool
         'glibc'
     """
-    with _ONE.lock:
+    with trimming_alone():
         began = time.perf_counter()
         rss, gpus = _core.process()["rss"], _core.gpus()
         pools = tuple(_pool_trim(found) for found in _core.trim())
@@ -167,7 +180,7 @@ def trim() -> Trim:
             pools,
             Change(rss, _core.process()["rss"]),
             time.perf_counter() - began,
-            _gpu_changes(gpus, _core.gpus()),
+            gpu_changes(gpus, _core.gpus()),
         )
 
 
@@ -180,14 +193,23 @@ def trim_pools() -> Trim:
         return Trim((PoolTrim("all pools", 0, 0, 0, reason),), Change(None, None), 0.0)
 
 
-def _gpu_changes(before: list[Any], after: list[Any]) -> tuple[GpuChange, ...]:
+def gpu_changes(before: list[Any], after: list[Any]) -> tuple[GpuChange, ...]:
     """Those that could be read both times; another thread may just have made one."""
-    used = {gpu["device"]: gpu["used"] for gpu in before if gpu["refused"] is None}
+    first = {gpu["device"]: gpu for gpu in before if gpu["refused"] is None}
     return tuple(
-        GpuChange(gpu["device"], gpu["total"], Change(used[gpu["device"]], gpu["used"]))
+        GpuChange(
+            gpu["device"],
+            gpu["total"],
+            Change(first[gpu["device"]]["used"], gpu["used"]),
+            _own_change(first[gpu["device"]]["own"], gpu["own"]),
+        )
         for gpu in after
-        if gpu["refused"] is None and gpu["device"] in used
+        if gpu["refused"] is None and gpu["device"] in first
     )
+
+
+def _own_change(before: int | None, after: int | None) -> Change | None:
+    return None if before is None or after is None else Change(before, after)
 
 
 def _pool_trim(found: Any) -> PoolTrim:

@@ -127,14 +127,28 @@ enum { KRS__MEMORY_PINNED = 1, KRS__MEMORY_OF_DEVICE = 1, KRS__MEMORY_READ_WRITE
       (uint64_t address, size_t bytes, const krs__memory_access *access,               \
        size_t count))
 
+/* What says which device is which; each is NULL where a driver lacks it.
+ *
+ * device_name, device_bus  any time; text with its NUL, cut to `room`.
+ * pointer_attribute        with a current context; `value` is of the type of the
+ *                          attribute, of KRS__POINTER_DEVICE an int. */
+#define KRS__DRIVER_NAME_FUNCTIONS(X)                                                  \
+    X(device_name, "cuDeviceGetName", (char *name, int room, krs__device device))      \
+    X(device_bus, "cuDeviceGetPCIBusId", (char *bus, int room, krs__device device))    \
+    X(pointer_attribute, "cuPointerGetAttribute",                                      \
+      (void *value, int attribute, uint64_t address))
+
+enum { KRS__POINTER_DEVICE = 9 }; /* CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL */
+
 typedef struct {
     void *library;
     const char *missing; /* the first function of the first list that is not there */
-    bool has_granules;   /* all of the last list are there */
+    bool has_granules;   /* all of their list are there */
 #define X(name, symbol, arguments) int(*name) arguments;
     KRS__DRIVER_FUNCTIONS(X)
     KRS__DRIVER_POOL_FUNCTIONS(X)
     KRS__DRIVER_GRANULE_FUNCTIONS(X)
+    KRS__DRIVER_NAME_FUNCTIONS(X)
 #undef X
 } krs__driver;
 

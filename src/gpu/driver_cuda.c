@@ -27,8 +27,9 @@ static void find_others(krs__driver *d) {
         d->default_pool = NULL;
     all = true;
     KRS__DRIVER_GRANULE_FUNCTIONS(X)
-#undef X
     d->has_granules = all;
+    KRS__DRIVER_NAME_FUNCTIONS(X)
+#undef X
 }
 
 void krs__driver_open(const char *path, krs__driver *driver) {

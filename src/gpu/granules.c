@@ -283,6 +283,20 @@ static int bring(uint64_t begin, uint64_t end) {
     return done;
 }
 
+static int describe(uint64_t address, uint64_t *mapped, int *device) {
+    pthread_mutex_lock(&all.lock);
+    const range *r = find(address);
+    if (r != NULL) {
+        *mapped = 0;
+        for (size_t i = 0; i < r->count; i++)
+            *mapped += r->mapped[i] ? r->granule : 0;
+        *device = r->device;
+    }
+    pthread_mutex_unlock(&all.lock);
+    return r != NULL;
+}
+
 void krs_gpu_granules_get(krs_gpu_granules *granules) {
-    *granules = (krs_gpu_granules){allocate, deallocate, granule, settle, take, bring};
+    *granules = (krs_gpu_granules){allocate, deallocate, granule, settle,
+                                   take,     bring,      describe};
 }

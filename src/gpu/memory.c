@@ -7,14 +7,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "gpu/driver.h"
-
-struct krs_gpu {
-    krs__driver driver;
-    krs_refusal refusal;
-    int capture_mode; /* this thread's, before */
-};
-
 /* ---- opening ------------------------------------------------------------------ */
 
 static krs_refusal refusal_of(const krs__driver *d) {
@@ -145,10 +137,10 @@ static void with_context(const visit *v, krs__device device, task *what) {
     v->driver->primary_release(device);
 }
 
-static bool is_active(const krs__driver *d, int ordinal, krs__device *device) {
+bool krs__gpu_is_active(const krs__driver *d, int number, krs__device *device) {
     unsigned flags;
     int active = 0;
-    return d->device(device, ordinal) == KRS__DRIVER_OK &&
+    return d->device(device, number) == KRS__DRIVER_OK &&
            d->primary_state(*device, &flags, &active) == KRS__DRIVER_OK && active != 0;
 }
 
@@ -162,7 +154,7 @@ static size_t list_active(const krs__driver *d, krs_gpu_state *states, size_t ro
     if (d->count(&devices) != KRS__DRIVER_OK)
         return 0; /* not initialized, or in a child of a process that was */
     for (int i = 0; i < devices && count < room; i++) {
-        if (is_active(d, i, &device))
+        if (krs__gpu_is_active(d, i, &device))
             states[count++] = (krs_gpu_state){.device = i};
     }
     return count;
@@ -173,7 +165,7 @@ static void visit_all(const krs_gpu *gpu, task *what, krs_gpu_state *states,
     krs__device device;
     for (size_t i = 0; i < count; i++) {
         const visit v = {&gpu->driver, &states[i]};
-        if (is_active(&gpu->driver, states[i].device, &device))
+        if (krs__gpu_is_active(&gpu->driver, states[i].device, &device))
             with_context(&v, device, what);
     }
 }

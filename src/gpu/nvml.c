@@ -24,6 +24,7 @@ enum {
     SPARE = 16, /* processes that may come between two calls */
 };
 #define NOT_AVAILABLE (~0ULL)
+#define WHOLE_GPU (~0U) /* gpu_instance where a GPU is not divided */
 
 #define FUNCTIONS(X)                                                                   \
     X(start, "nvmlInit_v2", (void))                                                    \
@@ -40,6 +41,7 @@ struct krs__nvml {
     FUNCTIONS(X)
 #undef X
     int (*list)(device, unsigned *, process_info *);
+    int (*device_on)(const char *bus, device *); /* NULL where there is none */
     process_info *infos;
     unsigned room;
 };
@@ -55,6 +57,7 @@ static bool find_all(krs__nvml *n) {
     for (size_t i = 0; n->list == NULL && i < sizeof list_names / sizeof *list_names;
          i++)
         *(void **)&n->list = dlsym(n->library, list_names[i]);
+    *(void **)&n->device_on = dlsym(n->library, "nvmlDeviceGetHandleByPciBusId_v2");
     return all && n->list != NULL;
 }
 
@@ -136,5 +139,40 @@ krs_status krs__nvml_used(krs__nvml *nvml, pid_t pid, uint64_t *bytes) {
             return status;
     }
     *bytes = sum;
+    return KRS_OK;
+}
+
+/* Adds to an entry, or makes one at its place, for which there is room. */
+static void add_user(krs_gpu_user *users, size_t *count, pid_t pid, uint64_t bytes) {
+    size_t at = 0;
+    while (at < *count && users[at].pid < pid)
+        at++;
+    if (at == *count || users[at].pid != pid) {
+        for (size_t i = (*count)++; i > at; i--)
+            users[i] = users[i - 1];
+        users[at] = (krs_gpu_user){pid, 0};
+    }
+    users[at].bytes += bytes;
+}
+
+krs_status krs__nvml_users(krs__nvml *nvml, const char *bus, krs_gpu_user *users,
+                           size_t room, size_t *count) {
+    device d;
+    unsigned listed;
+    size_t found = 0;
+    if (nvml->device_on == NULL || nvml->device_on(bus, &d) != SUCCESS)
+        return KRS_UNSUPPORTED;
+    const krs_status status = list_processes(nvml, d, &listed);
+    if (status != KRS_OK)
+        return status;
+    if (listed > room)
+        return KRS_UNSUPPORTED;
+    for (unsigned i = 0; i < listed; i++) {
+        const process_info *p = &nvml->infos[i];
+        if (p->used == NOT_AVAILABLE || p->gpu_instance != WHOLE_GPU)
+            return KRS_UNSUPPORTED;
+        add_user(users, &found, (pid_t)p->pid, p->used);
+    }
+    *count = found;
     return KRS_OK;
 }

@@ -22,4 +22,8 @@ void krs__nvml_close(krs__nvml *nvml);
  * own the answer is always 0. */
 krs_status krs__nvml_used(krs__nvml *nvml, pid_t pid, uint64_t *bytes);
 
+/* Who has memory of the GPU on this bus ("0000:01:00.0"): as krs_gpu_users(). */
+krs_status krs__nvml_users(krs__nvml *nvml, const char *bus, krs_gpu_user *users,
+                           size_t room, size_t *count);
+
 #endif

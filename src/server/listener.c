@@ -1,7 +1,7 @@
 /* A thread that waits for questions of command lines, and has them answered one after
  * another. Whatever comes that is no question closes the connection and nothing else.
  */
-#define _GNU_SOURCE /* pthread_setname_np */
+#define _GNU_SOURCE /* pthread_setname_np, POLLRDHUP */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -49,6 +49,12 @@ static bool make_waiting(int client) {
            setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0;
 }
 
+/* Whoever has given up waiting does not want it done any more. */
+static bool has_gone(int client) {
+    struct pollfd one = {.fd = client, .events = POLLRDHUP};
+    return poll(&one, 1, 0) > 0;
+}
+
 static void take_question(krs_listener *l, int row) {
     krs_frame frame;
     int descriptor;
@@ -58,7 +64,8 @@ static void take_question(krs_listener *l, int row) {
         return;
     if (status == KRS_OK && descriptor >= 0)
         close(descriptor);
-    if (status == KRS_OK && frame.kind == KRS_FRAME_QUESTION && make_waiting(client)) {
+    if (status == KRS_OK && frame.kind == KRS_FRAME_QUESTION && !has_gone(client) &&
+        make_waiting(client)) {
         const krs_listener_question question = {
             .verb = (unsigned)frame.values[KRS_QUESTION_VERB],
             .flags = frame.values[KRS_QUESTION_FLAGS],

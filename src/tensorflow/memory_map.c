@@ -1,8 +1,7 @@
 /* A reader of the wire format of protocol buffers, of the little of it that a
  * MemoryDump needs (xla/tsl/protobuf/bfc_memory_map.proto): field 1 is the name of the
- * pool, 5 its book, of which field 2 is the bytes in use; field 3 is a chunk, and of a
- * chunk field 1 is its address, 2 its size, 8 whether it is in use. All else is passed
- * over by its wire type, so that fields may be added.
+ * pool, 5 its book, of which field 2 is the bytes in use; field 3 is a chunk, with the
+ * fields below. All else is passed over by its wire type, so that fields may be added.
  *
  * The pool writes its regions by rising address, and the chunks of each in order; that
  * is checked, since a map that is not so was not understood. */
@@ -15,7 +14,22 @@
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; /* wire types */
 enum { DUMP_NAME = 1, DUMP_CHUNK = 3, DUMP_BOOK = 5, BOOK_IN_USE = 2 };
-enum { CHUNK_ADDRESS = 1, CHUNK_SIZE = 2, CHUNK_IN_USE = 8 };
+enum {
+    CHUNK_ADDRESS = 1,
+    CHUNK_SIZE = 2,
+    CHUNK_REQUESTED = 3,
+    CHUNK_BIN = 4,
+    CHUNK_OP = 5,
+    CHUNK_FREED_AT = 6,
+    CHUNK_IN_USE = 8,
+    CHUNK_FIELDS = 9
+};
+
+/* What a chunk is read for; the wire type of each is VARINT but of the name. */
+static const bool is_read[CHUNK_FIELDS] = {
+    [CHUNK_ADDRESS] = true, [CHUNK_SIZE] = true, [CHUNK_REQUESTED] = true,
+    [CHUNK_BIN] = true,     [CHUNK_OP] = true,   [CHUNK_FREED_AT] = true,
+    [CHUNK_IN_USE] = true};
 
 typedef struct {
     const uint8_t *at, *end;
@@ -70,26 +84,37 @@ static bool read_field(reader *r, field *f) {
     }
 }
 
-/* What protobuf leaves out is 0: a chunk without a size is none. */
-static bool read_chunk(reader r, krs__chunk *chunk) {
-    uint64_t address = 0, size = 0, in_use = 0;
+/* What protobuf leaves out is 0: a chunk without a size is none. `text` is where names
+ * are counted from. */
+static bool read_chunk(reader r, const uint8_t *text, krs__chunk *chunk) {
+    uint64_t values[CHUNK_FIELDS] = {0};
+    reader op = {text, text};
     while (r.at < r.end) {
         field f;
         if (!read_field(&r, &f))
             return false;
-        uint64_t *const known = f.number == CHUNK_ADDRESS  ? &address
-                                : f.number == CHUNK_SIZE   ? &size
-                                : f.number == CHUNK_IN_USE ? &in_use
-                                                           : NULL;
-        if (known != NULL && f.type != VARINT)
+        const bool is_op = f.number == CHUNK_OP;
+        if (f.number >= CHUNK_FIELDS || !is_read[f.number])
+            continue;
+        if (f.type != (is_op ? BYTES : VARINT))
             return false;
-        if (known != NULL)
-            *known = f.value;
+        if (is_op)
+            op = f.content;
+        else
+            values[f.number] = f.value;
     }
+    const uint64_t address = values[CHUNK_ADDRESS], size = values[CHUNK_SIZE];
     if (address == 0 || size == 0 || address > UINTPTR_MAX ||
         size > UINTPTR_MAX - address)
         return false;
-    *chunk = (krs__chunk){(uintptr_t)address, (uintptr_t)(address + size), in_use != 0};
+    *chunk = (krs__chunk){.begin = (uintptr_t)address,
+                          .end = (uintptr_t)(address + size),
+                          .requested = values[CHUNK_REQUESTED],
+                          .freed_at = values[CHUNK_FREED_AT],
+                          .op = (uint32_t)(op.at - text),
+                          .op_length = (uint32_t)(op.end - op.at),
+                          .bin = (int32_t)(uint32_t)values[CHUNK_BIN],
+                          .in_use = values[CHUNK_IN_USE] != 0};
     return true;
 }
 
@@ -125,7 +150,8 @@ static bool read_book(reader r, krs__memory_map *map) {
 }
 
 /* One field of the dump. */
-static krs_status take_field(const field *f, krs__memory_map *map) {
+static krs_status take_field(const field *f, const uint8_t *text,
+                             krs__memory_map *map) {
     const uintptr_t end = map->count == 0 ? 0 : map->chunks[map->count - 1].end;
     krs__chunk chunk;
     if (f->number != DUMP_NAME && f->number != DUMP_CHUNK && f->number != DUMP_BOOK)
@@ -136,7 +162,7 @@ static krs_status take_field(const field *f, krs__memory_map *map) {
         read_name(f->content, map);
     else if (f->number == DUMP_BOOK)
         return read_book(f->content, map) ? KRS_OK : KRS_FORMAT;
-    else if (!read_chunk(f->content, &chunk) || chunk.begin < end)
+    else if (!read_chunk(f->content, text, &chunk) || chunk.begin < end)
         return KRS_FORMAT;
     else
         return push(map, &chunk);
@@ -147,10 +173,10 @@ krs_status krs__memory_map_parse(const uint8_t *bytes, size_t length,
                                  krs__memory_map *map) {
     reader r = {bytes, bytes + length};
     krs__memory_map read = {0};
-    krs_status status = KRS_OK;
+    krs_status status = length > UINT32_MAX ? KRS_FORMAT : KRS_OK;
     while (status == KRS_OK && r.at < r.end) {
         field f;
-        status = read_field(&r, &f) ? take_field(&f, &read) : KRS_FORMAT;
+        status = read_field(&r, &f) ? take_field(&f, bytes, &read) : KRS_FORMAT;
     }
     if (status == KRS_OK) {
         free(map->chunks);

@@ -10,6 +10,11 @@
 
 typedef struct {
     uintptr_t begin, end;
+    uint64_t requested; /* bytes that were asked for; of a free one they mean nothing */
+    uint64_t freed_at;  /* the pool's count of actions then; 0: not written down */
+    uint32_t op, op_length; /* its name, in the text that was read; builds for
+                               debugging alone write it down */
+    int32_t bin;            /* of free ones of like size; -1 in use */
     bool in_use;
 } krs__chunk;
 

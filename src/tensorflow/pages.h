@@ -55,6 +55,10 @@ void krs__pieces_note(const krs__piece *piece);
 /* Bytes of granules that are taken from a pool. */
 uint64_t krs__pieces_taken(void *pool);
 
+/* All pieces of a pool, by rising address; to be freed. KRS_NOMEM, and nothing written.
+ */
+krs_status krs__pieces_copy(void *pool, krs__piece **pieces, size_t *count);
+
 /* Brings back neighbouring pieces that together have `bytes`, as few as will do; all of
  * the pool where there are none. False where the driver has no memory for them. With
  * at_work held, and without the lock of the pool. */

@@ -94,6 +94,23 @@ uint64_t krs__pieces_taken(void *pool) {
     return taken;
 }
 
+krs_status krs__pieces_copy(void *pool, krs__piece **pieces, size_t *count) {
+    krs__armed *a = krs__armed_state();
+    size_t found = 0;
+    pthread_mutex_lock(&a->book);
+    krs__piece *copy = malloc((a->piece_count + 1) * sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < a->piece_count; i++) {
+        if (a->pieces[i].pool == pool)
+            copy[found++] = a->pieces[i];
+    }
+    pthread_mutex_unlock(&a->book);
+    if (copy == NULL)
+        return KRS_NOMEM;
+    *pieces = copy;
+    *count = found;
+    return KRS_OK;
+}
+
 /* ---- bringing back -------------------------------------------------------------- */
 
 /* The fewest bytes of neighbours in a row that have `bytes`: `*first` of `*count`. All

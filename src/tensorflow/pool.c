@@ -44,7 +44,17 @@ void krs__pool_find(const krs__tensorflow *tf, krs__pool *pool, krs_refusal *ref
 
 krs_status krs__dump_read(const krs__tensorflow *tf, krs__dump *dump,
                           krs__memory_map *map, krs_refusal *refusal) {
+    uint8_t *text;
+    const krs_status status = krs__dump_read_with_text(tf, dump, map, &text, refusal);
+    free(text);
+    return status;
+}
+
+krs_status krs__dump_read_with_text(const krs__tensorflow *tf, krs__dump *dump,
+                                    krs__memory_map *map, uint8_t **read,
+                                    krs_refusal *refusal) {
     uintptr_t first;
+    *read = NULL;
     memcpy(&first, dump->bytes, sizeof first);
     *refusal = KRS_REFUSAL_MAP;
     if (!krs__is_of(first, tf->dump_table)) /* what it is we do not know: let it be */
@@ -58,7 +68,10 @@ krs_status krs__dump_read(const krs__tensorflow *tf, krs__dump *dump,
         status = krs__memory_map_parse(text, bytes, map);
     if (written && status == KRS_OK)
         *refusal = KRS_REFUSAL_NONE;
-    free(text);
+    if (*refusal == KRS_REFUSAL_NONE)
+        *read = text;
+    else
+        free(text);
     return status == KRS_FORMAT ? KRS_OK : status;
 }
 

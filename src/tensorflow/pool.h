@@ -34,6 +34,12 @@ typedef struct {
 krs_status krs__dump_read(const krs__tensorflow *tf, krs__dump *dump,
                           krs__memory_map *map, krs_refusal *refusal);
 
+/* The same, and hands out the text that names in the map are counted from, to be
+ * freed: NULL where the map was not read. */
+krs_status krs__dump_read_with_text(const krs__tensorflow *tf, krs__dump *dump,
+                                    krs__memory_map *map, uint8_t **text,
+                                    krs_refusal *refusal);
+
 /* Reads its map anew, under the pool's own lock.
  * `*refusal` becomes KRS_REFUSAL_MAP where it is not understood, and `map` stays. */
 krs_status krs__pool_read(const krs__pool *pool, krs__memory_map *map,

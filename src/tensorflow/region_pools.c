@@ -58,6 +58,13 @@ static void look_in_state(found *f, uintptr_t state) {
         look_in_vector(f, &words[i]);
 }
 
+krs_refusal krs__region_pools_refusal(const krs__tensorflow *tf, const char **symbol) {
+    const krs_refusal refusal = krs__tensorflow_refusal(tf);
+    *symbol = tf->missing == NULL ? tf->missing_for_regions : tf->missing;
+    return refusal == KRS_REFUSAL_NONE && *symbol != NULL ? KRS_REFUSAL_SYMBOL
+                                                          : refusal;
+}
+
 size_t krs__region_pools_find(const krs__tensorflow *tf, unsigned which, void **pools,
                               size_t room) {
     enum { NO_NODE = -1 }; /* port::kNUMANoAffinity */

@@ -211,14 +211,6 @@ static krs_status release_pool(const krs__tensorflow *tf, void *pool, bool look,
     return status;
 }
 
-/* Why no pool of these can be looked for. */
-static krs_refusal refusal_of(const krs__tensorflow *tf, const char **symbol) {
-    const krs_refusal refusal = krs__tensorflow_refusal(tf);
-    *symbol = tf->missing == NULL ? tf->missing_for_regions : tf->missing;
-    return refusal == KRS_REFUSAL_NONE && *symbol != NULL ? KRS_REFUSAL_SYMBOL
-                                                          : refusal;
-}
-
 krs_status krs_tensorflow_release(unsigned which, krs_pool_trim *trims, size_t room,
                                   size_t *count) {
     if ((trims == NULL && room > 0) || count == NULL)
@@ -230,7 +222,7 @@ krs_status krs_tensorflow_release(unsigned which, krs_pool_trim *trims, size_t r
     size_t done = 0;
     krs_status status = KRS_OK;
     krs__tensorflow_find(&tf);
-    const krs_refusal refusal = refusal_of(&tf, &symbol);
+    const krs_refusal refusal = krs__region_pools_refusal(&tf, &symbol);
     if (refusal == KRS_REFUSAL_NONE) {
         const size_t most = room < KRS_POOLS ? room : KRS_POOLS;
         const size_t found = krs__region_pools_find(&tf, which, pools, most);

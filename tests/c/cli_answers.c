@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "facts.h"
@@ -169,6 +170,15 @@ static void an_answer_that_does_not_fit_is_refused(void **state) {
                          KRS_TROUBLE_VERSION);
     }
     close(zero);
+    /* Nor one of a file system, of the right size as it may be: a read may hang. */
+    krs_verdict verdict = {0};
+    struct stat program;
+    const int own = open("/proc/self/exe", O_RDONLY);
+    assert_int_equal(fstat(own, &program), 0);
+    const krs_frame whole = answer((uint64_t)program.st_size, 0, "");
+    assert_int_equal(krs_verdict_take(&verdict, &whole, own), KRS_TROUBLE_VERSION);
+    assert_null(verdict.bytes);
+    close(own);
 }
 
 static void an_answer_without_memory_says_so(void **state) {

@@ -2,6 +2,7 @@
  * are spelled out here a second time, as nvml.h of CUDA 12 has them. */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "fake_nvml.h"
 
@@ -20,6 +21,7 @@ EXPORT int nvmlInit_v2(void);
 EXPORT int nvmlShutdown(void);
 EXPORT int nvmlDeviceGetCount_v2(unsigned *count);
 EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device);
+EXPORT int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device);
 EXPORT int FAKE_LIST(void *device, unsigned *count, info *infos);
 
 fake_nvml_state *fake_nvml(void) {
@@ -29,6 +31,7 @@ fake_nvml_state *fake_nvml(void) {
 
 int nvmlInit_v2(void) {
     fake_nvml()->started += fake_nvml()->init_answer == 0;
+    fake_nvml()->starts++;
     return fake_nvml()->init_answer;
 }
 
@@ -47,6 +50,16 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
     return fake_nvml()->gpus[index].handle_answer;
 }
 
+/* Of "0000:01:00.0" the first, and so on. */
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus, void **device) {
+    strncpy(fake_nvml()->bus, bus, sizeof fake_nvml()->bus - 1);
+    const int index = strlen(bus) < 8 ? -1 : bus[6] - '1';
+    if (index < 0 || index >= FAKE_GPUS)
+        return 6; /* not found */
+    *device = &fake_nvml()->gpus[index];
+    return fake_nvml()->gpus[index].handle_answer;
+}
+
 int FAKE_LIST(void *device, unsigned *count, info *infos) {
     fake_gpu *gpu = device;
     if (gpu->list_answer != 0)
@@ -60,6 +73,7 @@ int FAKE_LIST(void *device, unsigned *count, info *infos) {
         return 7; /* insufficient size */
     for (unsigned i = 0; i < gpu->processes; i++)
         infos[i] = (info){i < FAKE_PIDS ? gpu->pids[i] : 1, 0,
-                          i < FAKE_PIDS ? gpu->used[i] : 1, UINT32_MAX, UINT32_MAX};
+                          i < FAKE_PIDS ? gpu->used[i] : 1,
+                          gpu->instance == 0 ? UINT32_MAX : gpu->instance, UINT32_MAX};
     return 0;
 }

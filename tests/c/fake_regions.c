@@ -10,7 +10,7 @@
 
 typedef struct {
     const void *table;
-    uint8_t bytes[256];
+    uint8_t bytes[1024];
     size_t length;
 } dump;
 
@@ -102,33 +102,67 @@ static void put(dump *d, uint8_t tag, uint64_t value) {
     d->bytes[d->length++] = (uint8_t)value;
 }
 
+static void put_text(dump *d, uint8_t tag, const char *text) {
+    put(d, tag, strlen(text));
+    memcpy(d->bytes + d->length, text, strlen(text));
+    d->length += strlen(text);
+}
+
 static void put_chunk(dump *d, uint64_t address, uint64_t size, bool in_use) {
     dump chunk = {.length = 0};
     put(&chunk, 0x08, address);
     put(&chunk, 0x10, size);
+    put(&chunk, 0x18, size - 3); /* of free ones from before */
+    put(&chunk, 0x20, in_use ? UINT64_MAX : 17);
+    put_text(&chunk, 0x2A, in_use ? "MatMul" : "gone");
+    put(&chunk, 0x30, 99);
     put(&chunk, 0x40, in_use);
     put(d, 0x1A, chunk.length);
     memcpy(d->bytes + d->length, chunk.bytes, chunk.length);
     d->length += chunk.length;
 }
 
+/* The list of regions, as the pool keeps it beside its map. */
+static void write_list(fake_pool *p, const uint64_t *begins) {
+    const size_t stride = fake.stride == 0 ? 6 : fake.stride;
+    uintptr_t *at = p->words;
+    memset(p->words, 0xAA, sizeof p->words);
+    for (size_t i = 0; i < REGIONS; i++) {
+        if (p->regions[i].size == 0 || (fake.joined && i == 1))
+            continue;
+        at[0] = begins[i];
+        at[1] = p->regions[i].size;
+        if (fake.joined && i == 0)
+            at[1] = begins[1] + p->regions[1].size - begins[0];
+        at[2] = at[0] + at[1];
+        at += stride;
+    }
+    if (fake.stale > 0 && fake.stale--) /* the last has grown */
+        at[2 - (ptrdiff_t)stride] += 4096;
+    p->list[0] = p->words;
+    p->list[1] = p->list[2] = at;
+    p->stranger[0] = (uintptr_t)p->words; /* a vector, but not of all */
+    p->stranger[1] = p->stranger[2] = (uintptr_t)(p->words + stride);
+}
+
 dump *record_locked(dump *d, fake_pool *p) {
     dump book = {.length = 0};
-    uint64_t in_use = p->lie;
+    uint64_t in_use = p->lie, begins[REGIONS], next = UINT64_C(1) << 32;
+    fake.maps++;
     *d = (dump){.table = fake.other_dump ? (const void *)&fake : dump_table + 2};
     __atomic_add_fetch(&fake.dumps, 1, __ATOMIC_RELAXED);
-    put(d, 0x0A, strlen(p->name));
-    memcpy(d->bytes + d->length, p->name, strlen(p->name));
-    d->length += strlen(p->name);
+    put_text(d, 0x0A, p->name);
     for (size_t i = 0; i < REGIONS; i++) {
         const fake_region *r = &p->regions[i];
-        const uint64_t begin_at = (i + 1) << 32;
+        const uint64_t begin_at = begins[i] = next;
+        next = fake.side_by_side ? next + r->size : next + (UINT64_C(1) << 32);
         if (r->in_use > 0)
             put_chunk(d, begin_at, r->in_use, true);
         if (r->size > r->in_use)
             put_chunk(d, begin_at + r->in_use, r->size - r->in_use, false);
         in_use += r->in_use;
     }
+    write_list(p, begins);
     put(&book, 0x10, in_use);
     put(d, 0x2A, book.length);
     memcpy(d->bytes + d->length, book.bytes, book.length);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum { REGIONS = 4, FAKE_FLAG = 0x4C2, ELEMENT_WORDS = 5, ELEMENTS = 6 };
+enum { LIST_WORDS = REGIONS * 9 }; /* room for its list of regions */
 
 typedef struct {
     uint64_t size, in_use; /* 0, 0: no region */
@@ -22,6 +23,9 @@ typedef struct {
     int locked;
     unsigned char padding[FAKE_FLAG - 92];
     unsigned char flag; /* whether it may give regions back */
+    uintptr_t stranger[3];
+    uintptr_t *list[3]; /* a vector: written with the map */
+    uintptr_t words[LIST_WORDS];
 } fake_pool;
 
 _Static_assert(offsetof(fake_pool, flag) == FAKE_FLAG, "where the code looks");
@@ -47,7 +51,12 @@ typedef struct {
     unsigned unlocked;         /* those without the lock, or with the flag off */
     unsigned warnings, errors; /* lines of the log */
     bool other_dump;           /* the map is written into something else */
-    void (*meanwhile)(void);   /* in a release, under the lock */
+    bool side_by_side;         /* a region begins where the one before ends */
+    size_t stride;             /* words of a region in the list; 0: 6 */
+    bool joined;    /* the list has the first two as one, with what is between */
+    unsigned stale; /* so many lists are of another moment than the map */
+    unsigned maps;  /* recorded */
+    void (*meanwhile)(void); /* in a release, under the lock */
 } fake_tensorflow;
 
 /* Exported by the library. */

@@ -7,8 +7,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "fake_nvml.h"
 #include "gpu/driver.h"
+#include "gpu/users.h"
 #include "topic.h"
 
 enum {
@@ -274,6 +278,88 @@ static void a_gpu_without_pools_has_none(void **state) {
     krs_gpu_free(gpu);
 }
 
+/* ---- which is which, and who has it ---- */
+
+static void a_gpu_has_a_name_and_addresses_are_on_one(void **state) {
+    (void)state;
+    char name[KRS_GPU_NAME];
+    uint64_t first, second;
+    begin(0);
+    assert_int_equal(cuda.cuMemAlloc_v2(&first, MIB), 0);
+    begin(1);
+    assert_int_equal(cuda.cuMemAlloc_v2(&second, MIB), 0);
+    krs_gpu *gpu = opened();
+    void *current, *ours;
+    cuda.cuCtxGetCurrent(&ours);
+    krs_gpu_name(gpu, 1, name);
+    assert_string_equal(name, "Fake A100");
+    assert_int_equal(krs_gpu_of(gpu, first), 0);
+    assert_int_equal(krs_gpu_of(gpu, second), 1);
+    cuda.cuCtxGetCurrent(&current);
+    assert_ptr_equal(current, ours);
+    krs_gpu_name(gpu, 7, name);
+    assert_string_equal(name, "");
+    cuda.fake_cuda_fail("cuPointerGetAttribute", 1, 2, LAUNCH_FAILED);
+    assert_int_equal(krs_gpu_of(gpu, second), -1);
+    krs_gpu_free(gpu);
+    static const char *const named[] = {"cuDeviceGetName", "cuPointerGetAttribute"};
+    for (size_t i = 0; i < LENGTH_OF(named); i++) {
+        lacks = named[i];
+        gpu = opened();
+        assert_int_equal(krs_gpu_refusal(gpu, NULL), KRS_REFUSAL_NONE);
+        krs_gpu_name(gpu, 0, name);
+        assert_int_equal(name[0] == '\0', i == 0);
+        assert_int_equal(krs_gpu_of(gpu, second), i == 0 ? 1 : -1);
+        krs_gpu_free(gpu);
+    }
+    assert_int_equal(cuda.cuDevicePrimaryCtxRelease_v2(0), 0);
+    assert_false(is_active(0)); /* ours was given back */
+}
+
+static void who_uses_a_gpu_is_asked_by_its_bus_of_a_library_that_stays(void **state) {
+    (void)state;
+    krs_gpu_user users[4];
+    size_t count = 7;
+    void *kept = dlopen(FAKE_NVML_3, RTLD_NOW);
+    fake_nvml_state *(*of_nvml)(void);
+    assert_non_null(kept);
+    *(void **)&of_nvml = __real_dlsym(kept, "fake_nvml");
+    fake_nvml_state *nvml = of_nvml();
+    memset(nvml, 0, sizeof *nvml);
+    nvml->gpus[1] = (fake_gpu){.processes = 1, .pids = {42}, .used = {MIB}};
+    krs__gpu_users_use(FAKE_NVML_3);
+    begin(1);
+    krs_gpu *gpu = opened();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(krs_gpu_users(gpu, 1, users, 4, &count), KRS_OK);
+    assert_string_equal(nvml->bus, "0000:02:00.0");
+    assert_true(count == 1 && users[0].pid == 42 && users[0].bytes == MIB);
+    assert_int_equal(nvml->starts, 1);
+    const pid_t child = fork(); /* what it has of the library is its parent's */
+    if (child == 0)
+        _exit(krs_gpu_users(gpu, 1, users, 4, &count) != KRS_UNSUPPORTED);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(krs_gpu_users(gpu, 9, users, 4, &count), KRS_UNSUPPORTED);
+    assert_int_equal(krs_gpu_users(NULL, 1, users, 4, &count), KRS_INVALID);
+    assert_int_equal(krs_gpu_users(gpu, 1, NULL, 4, &count), KRS_INVALID);
+    assert_int_equal(krs_gpu_users(gpu, 1, users, 4, NULL), KRS_INVALID);
+    krs_gpu_free(gpu);
+    krs__gpu_users_use("/nowhere/libnvidia-ml.so.1");
+    assert_int_equal(nvml->started, 0);
+    lacks = "cuDeviceGetPCIBusId";
+    gpu = opened();
+    assert_int_equal(krs_gpu_users(gpu, 1, users, 4, &count), KRS_UNSUPPORTED);
+    krs_gpu_free(gpu);
+    lacks = NULL;
+    gpu = opened();
+    assert_int_equal(krs_gpu_users(gpu, 1, users, 4, &count), KRS_UNSUPPORTED);
+    krs__gpu_users_use(NULL);
+    krs_gpu_free(gpu);
+    dlclose(kept);
+}
+
 /* ---- what fails ---- */
 
 static void a_call_that_fails_is_named_and_nothing_is_left_behind(void **state) {
@@ -361,6 +447,8 @@ int main(void) {
         TEST(figures_are_those_of_the_driver_to_the_byte),
         TEST(a_pool_gives_back_what_nobody_uses_after_its_work_is_done),
         TEST(a_gpu_without_pools_has_none),
+        TEST(a_gpu_has_a_name_and_addresses_are_on_one),
+        TEST(who_uses_a_gpu_is_asked_by_its_bus_of_a_library_that_stays),
         TEST(a_call_that_fails_is_named_and_nothing_is_left_behind),
         TEST(while_a_graph_is_captured_nothing_is_done),
         TEST(meanwhile_this_thread_may_free_beside_a_capture_and_then_not),

@@ -95,6 +95,31 @@ static void assert_is(uint64_t address, int byte, size_t bytes) {
     assert_memory_equal(at, at + 1, bytes - 1);
 }
 
+static uint64_t mapped_at(uint64_t address) {
+    uint64_t mapped = 7;
+    int device = 7;
+    assert_true(granules.describe(address, &mapped, &device));
+    assert_int_equal(device, 0);
+    return mapped;
+}
+
+static void what_is_mapped_is_told_of_all_that_was_allocated_in_one(void **state) {
+    (void)state;
+    uint64_t mapped = 7;
+    int device = 7;
+    const uint64_t small = allocated(100), large = allocated(9 * MIB);
+    assert_false(granules.describe(small, &mapped, &device));
+    assert_true(mapped == 7 && device == 7);
+    assert_int_equal(mapped_at(large), 5 * GRANULE);
+    assert_int_equal(granules.take(large + 1, large + 8 * MIB), 3 * GRANULE);
+    assert_int_equal(mapped_at(large + 9 * MIB), 2 * GRANULE);
+    assert_int_equal(mapped_at(large), figure("mapped"));
+    assert_true(granules.bring(large, large + 8 * MIB));
+    assert_int_equal(mapped_at(large), 5 * GRANULE);
+    drop(small);
+    drop(large);
+}
+
 /* ---- as cuMemAlloc ---- */
 
 static void what_is_large_is_in_granules_and_what_is_small_as_ever(void **state) {
@@ -283,6 +308,7 @@ static void work_is_waited_for_unless_a_graph_is_captured(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
+        TEST(what_is_mapped_is_told_of_all_that_was_allocated_in_one),
         TEST(what_is_large_is_in_granules_and_what_is_small_as_ever),
         TEST(a_large_range_has_few_granules),
         TEST(an_allocation_that_fails_in_granules_is_made_as_ever),

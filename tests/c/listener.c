@@ -251,6 +251,22 @@ static void who_has_gone_is_no_signal(void **state) {
     ask("next");
 }
 
+static void what_nobody_waits_for_any_more_is_not_done(void **state) {
+    (void)state;
+    seen.wait = 1;
+    const int first = join(), gone = join();
+    send_question(first, "first");
+    while (!seen.waiting)
+        usleep(1000);
+    send_question(gone, "gone");
+    close(gone);
+    seen.wait = 0;
+    assert_answered(first);
+    ask("last");
+    assert_int_equal(seen.questions, 2);
+    assert_string_equal(seen.model, "last");
+}
+
 static void another_user_is_turned_away(void **state) {
     if (geteuid() != 0) {
         print_message("needs root: not run\n");
@@ -370,6 +386,7 @@ int main(void) {
         LISTENING(who_does_not_ask_goes_after_a_while),
         LISTENING(who_does_not_read_is_waited_for_two_seconds),
         LISTENING(who_has_gone_is_no_signal),
+        LISTENING(what_nobody_waits_for_any_more_is_not_done),
         LISTENING(another_user_is_turned_away),
         LISTENING(a_forked_child_stops_what_is_not_its_own),
         LISTENING(a_socket_that_nobody_listens_on_is_removed),

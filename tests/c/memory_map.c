@@ -50,6 +50,31 @@ static void chunks_are_read_and_all_else_is_passed_over(void **state) {
     assert_null(map.chunks);
 }
 
+static void what_is_told_of_a_chunk_is_read(void **state) {
+    (void)state;
+    const uint8_t bytes[] = {
+        CHUNK(22), ADDRESS(16), SIZE(32), 0x18, 29,                    /* requested */
+        0x20,      0xFF,        0xFF,     0xFF, 0xFF,                  /* bin -1 */
+        0xFF,      0xFF,        0xFF,     0xFF, 0xFF, 1, 0x2A, 1, 'o', /* op */
+        0x30,      7,                                                  /* freed at */
+        CHUNK(9),  ADDRESS(64), SIZE(1),  0x39, 1,    2, 3,    4,
+    };
+    krs__memory_map map = {0};
+    assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes - 11, &map), KRS_OK);
+    assert_int_equal(map.count, 1);
+    assert_int_equal(map.chunks[0].requested, 29);
+    assert_int_equal(map.chunks[0].bin, -1);
+    assert_int_equal(map.chunks[0].freed_at, 7);
+    assert_int_equal(map.chunks[0].op_length, 1);
+    assert_int_equal(bytes[map.chunks[0].op], 'o');
+    /* A fixed64 cut short; field 7 is passed over, whatever its type. */
+    assert_int_equal(krs__memory_map_parse(bytes, sizeof bytes, &map), KRS_FORMAT);
+    const uint8_t other[] = {CHUNK(9), ADDRESS(16), SIZE(8), 0x3D, 1, 2, 3, 4};
+    assert_int_equal(krs__memory_map_parse(other, sizeof other, &map), KRS_OK);
+    assert_int_equal(map.chunks[0].op_length, 0);
+    krs__memory_map_free(&map);
+}
+
 static void a_long_name_is_cut(void **state) {
     (void)state;
     krs__memory_map map = {0};
@@ -89,6 +114,8 @@ static const text refused[] = {
     {"no address", {CHUNK(2), SIZE(8)}, 4},
     {"no size", {CHUNK(2), ADDRESS(8)}, 4},
     {"a size of another type", {CHUNK(7), ADDRESS(16), 0x15, 1, 0, 0, 0}, 9},
+    {"a name that is no text of a chunk", {CHUNK(6), ADDRESS(16), SIZE(8), 0x28, 1}, 8},
+    {"a name longer than its chunk", {CHUNK(6), ADDRESS(16), SIZE(8), 0x2A, 1, 'x'}, 8},
     {"beyond the address space", {CHUNK(13), 0x08, TEN, 1, SIZE(8)}, 15},
     {"a size below 0", {CHUNK(13), ADDRESS(8), 0x10, TEN, 1}, 15},
     {"a varint that never ends", {0x08, TEN, 0x80, 1}, 12},
@@ -140,6 +167,7 @@ static void a_text_cut_anywhere_is_refused_or_lacks_whole_chunks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chunks_are_read_and_all_else_is_passed_over),
+        cmocka_unit_test(what_is_told_of_a_chunk_is_read),
         cmocka_unit_test(a_long_name_is_cut),
         cmocka_unit_test(an_address_is_found_in_its_chunk_and_in_no_other),
         cmocka_unit_test(what_is_no_map_is_refused_and_the_old_one_stays),

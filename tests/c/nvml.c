@@ -15,7 +15,8 @@
 enum { PID = 4711 };
 
 static fake_nvml_state *fake;
-static void *kept; /* so that the state outlives a close */
+static long failing; /* the allocation that fails, from 1 */
+static void *kept;   /* so that the state outlives a close */
 
 static krs__nvml *opened(const char *path) {
     krs__nvml *nvml;
@@ -125,10 +126,63 @@ static void a_library_that_is_none_or_does_not_start_is_unsupported(void **state
     krs__nvml_close(NULL);
 }
 
+static void users_of_one_gpu_come_by_number_each_once(void **state) {
+    (void)state;
+    krs__nvml *nvml = opened(FAKE_NVML_3);
+    krs_gpu_user users[4];
+    size_t count = 7;
+    use(0, 5, 1);
+    use(1, PID, 30);
+    use(1, 3, 1000);
+    use(1, PID, 12);
+    use(1, 4, 5);
+    assert_int_equal(krs__nvml_users(nvml, "0000:02:00.0", users, 4, &count), KRS_OK);
+    assert_int_equal(count, 3);
+    assert_true(users[0].pid == 3 && users[0].bytes == 1000);
+    assert_true(users[1].pid == 4 && users[1].bytes == 5);
+    assert_true(users[2].pid == PID && users[2].bytes == 42);
+    assert_int_equal(krs__nvml_users(nvml, "0000:01:00.0", users, 4, &count), KRS_OK);
+    assert_int_equal(count, 1);
+    fake->gpus[0].processes = 0;
+    assert_int_equal(krs__nvml_users(nvml, "0000:01:00.0", users, 4, &count), KRS_OK);
+    assert_int_equal(count, 0);
+    close_all(nvml);
+}
+
+static void users_that_are_not_told_in_full_are_not_told(void **state) {
+    (void)state;
+    krs__nvml *nvml = opened(FAKE_NVML_3);
+    const char *const bus = "0000:01:00.0";
+    krs_gpu_user users[4];
+    size_t count = 7;
+    use(0, PID, 30);
+    use(0, 3, UINT64_MAX);
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 4, &count), KRS_UNSUPPORTED);
+    fake->gpus[0].used[1] = 1;
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 1, &count), KRS_UNSUPPORTED);
+    fake->gpus[0].instance = 2; /* a part of a GPU */
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 4, &count), KRS_UNSUPPORTED);
+    fake->gpus[0].instance = 0;
+    fake->gpus[0].list_answer = 3;
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 4, &count), KRS_UNSUPPORTED);
+    fake->gpus[0].list_answer = 0;
+    fake->gpus[0].handle_answer = 4;
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 4, &count), KRS_UNSUPPORTED);
+    fake->gpus[0].handle_answer = 0;
+    assert_int_equal(krs__nvml_users(nvml, "0000:09:00.0", users, 4, &count),
+                     KRS_UNSUPPORTED);
+    assert_int_equal(count, 7);
+    failing = 1;
+    fake->gpus[0].processes = 100; /* more room is needed */
+    assert_int_equal(krs__nvml_users(nvml, bus, users, 4, &count), KRS_NOMEM);
+    failing = 0;
+    assert_int_equal(count, 7);
+    close_all(nvml);
+}
+
 /* ---- devices -------------------------------------------------------------------- */
 
 static const char *link_target; /* of whatever link is read */
-static long failing;            /* the allocation that fails, from 1 */
 
 ssize_t __real_readlinkat(int folder, const char *path, char *target, size_t size);
 ssize_t __wrap_readlinkat(int folder, const char *path, char *target, size_t size);
@@ -220,6 +274,8 @@ int main(void) {
         cmocka_unit_test(a_gpu_with_many_processes_is_read_whole),
         cmocka_unit_test(what_is_not_told_is_unsupported_and_never_a_number),
         cmocka_unit_test(a_gpu_that_we_may_not_use_is_passed_over),
+        cmocka_unit_test(users_of_one_gpu_come_by_number_each_once),
+        cmocka_unit_test(users_that_are_not_told_in_full_are_not_told),
         cmocka_unit_test(a_library_that_is_none_or_does_not_start_is_unsupported),
         cmocka_unit_test(a_device_is_known_by_its_path),
         cmocka_unit_test(descriptors_that_cannot_be_listed_are_no_answer),

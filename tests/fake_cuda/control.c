@@ -85,8 +85,20 @@ uint64_t fake_cuda_figure(const char *name) {
     return value;
 }
 
+uint64_t fake_setting(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text == NULL ? otherwise : strtoull(text, NULL, 0);
+}
+
+/* With what its context takes, if there is one, and what other processes do. */
+uint64_t fake_device_used(int device) {
+    const uint64_t context =
+        fake_is_active(device) ? fake_setting("FAKE_CUDA_CONTEXT", 0) : 0;
+    return used[device] + context + fake_setting("FAKE_CUDA_OTHERS", 0);
+}
+
 bool fake_take(int device, uint64_t *figure, uint64_t bytes) {
-    if (bytes > fake_device_memory() - used[device])
+    if (bytes > fake_device_memory() - fake_device_used(device))
         return false;
     used[device] += bytes;
     *figure += bytes;
@@ -100,24 +112,15 @@ void fake_give(int device, uint64_t *figure, uint64_t bytes) {
     *figure -= bytes;
 }
 
-uint64_t fake_device_used(int device) {
-    return used[device];
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise) {
-    const char *text = getenv(name);
-    return text == NULL ? otherwise : strtoull(text, NULL, 0);
-}
-
 int fake_device_count(void) {
-    const uint64_t count = setting("FAKE_CUDA_DEVICES", 1);
+    const uint64_t count = fake_setting("FAKE_CUDA_DEVICES", 1);
     return count > FAKE_DEVICES ? FAKE_DEVICES : (int)count;
 }
 
 uint64_t fake_device_memory(void) {
-    return setting("FAKE_CUDA_MEMORY", UINT64_C(8) << 30);
+    return fake_setting("FAKE_CUDA_MEMORY", UINT64_C(8) << 30);
 }
 
 bool fake_has_pools(void) {
-    return setting("FAKE_CUDA_NO_POOLS", 0) == 0;
+    return fake_setting("FAKE_CUDA_NO_POOLS", 0) == 0;
 }

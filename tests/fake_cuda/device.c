@@ -149,6 +149,10 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
     return has ? SUCCESS : INVALID_CONTEXT;
 }
 
+bool fake_is_active(int device) {
+    return retained[device] > 0;
+}
+
 int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
     ENTER();
     if (!initialized)
@@ -157,7 +161,7 @@ int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
         return INVALID_DEVICE;
     fake_lock();
     *flags = 0;
-    *active = retained[device] > 0;
+    *active = fake_is_active(device);
     fake_unlock();
     return SUCCESS;
 }

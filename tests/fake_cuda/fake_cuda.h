@@ -7,8 +7,10 @@
  * function that does nothing and says that it worked (stubs.py).
  *
  * The environment says what there is: FAKE_CUDA_DEVICES (1), FAKE_CUDA_MEMORY in bytes
- * for each (8 GiB), FAKE_CUDA_NO_POOLS (as on some virtual GPUs). The functions below
- * are for tests, who find them in the same library. */
+ * for each (8 GiB), FAKE_CUDA_NO_POOLS (as on some virtual GPUs), in bytes what a
+ * context takes of its device, FAKE_CUDA_CONTEXT (0), and another process,
+ * FAKE_CUDA_OTHERS (0), and FAKE_CUDA_NO_USERS (nobody tells who uses it). The
+ * functions below are for tests, who find them in the same library. */
 #ifndef FAKE_CUDA_H
 #define FAKE_CUDA_H
 
@@ -89,9 +91,13 @@ bool fake_take(int device, uint64_t *figure, uint64_t bytes);
 void fake_give(int device, uint64_t *figure, uint64_t bytes);
 extern fake_figures fake_figure;
 
+/* A number of the environment. */
+uint64_t fake_setting(const char *name, uint64_t otherwise);
+
 int fake_device_count(void);
 uint64_t fake_device_memory(void);
 uint64_t fake_device_used(int device);
+bool fake_is_active(int device); /* a primary context */
 bool fake_has_pools(void);
 
 /* The device of this thread's current context, -1 where it has none. */

@@ -144,13 +144,18 @@ int cuMemHostGetDevicePointer_v2(fake_address *address, void *memory, unsigned f
 }
 
 int cuPointerGetAttribute(void *value, int attribute, fake_address address) {
-    enum { CONTEXT = 1, MEMORY_TYPE = 2, DEVICE = 2 };
+    enum { CONTEXT = 1, MEMORY_TYPE = 2, DEVICE = 2, ORDINAL = 9 };
     extern int cuCtxGetCurrent(void **);
     ENTER();
-    (void)address;
     if (attribute == CONTEXT)
         return cuCtxGetCurrent(value);
-    *(int *)value = attribute == MEMORY_TYPE ? DEVICE : 0;
+    fake_lock();
+    const block *b = find(address);
+    const int device = b == NULL || b->device < 0 ? 0 : b->device;
+    fake_unlock();
+    *(int *)value = attribute == MEMORY_TYPE ? DEVICE
+                    : attribute == ORDINAL   ? device
+                                             : 0;
     return SUCCESS;
 }
 

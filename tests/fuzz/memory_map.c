@@ -18,6 +18,7 @@ static void must_be_in_order(const krs__memory_map *map, size_t length) {
     for (size_t i = 0; i < map->count; i++) {
         const krs__chunk *c = &map->chunks[i];
         must(c->begin < c->end && (i == 0 || c[-1].end <= c->begin));
+        must(c->op <= length && c->op_length <= length - c->op);
         must(krs__memory_map_find(map, c->begin) == c);
         must(krs__memory_map_find(map, c->end - 1) == c);
         must(krs__memory_map_find(map, c->end) != c);

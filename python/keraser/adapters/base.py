@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 from keraser import _core
 from keraser.errors import UnsupportedError
 from keraser.names import Name, Vocabulary
+from keraser.receipt import Reset
 
 #: What bytes and objects are told apart by. The order is that of the groups given to
 #: the walk: an object belongs to the first kind that leads to it.
@@ -319,6 +320,45 @@ def gpu_hazard(several: bool) -> str | None:
     from keraser.adapters.keras_tf.arming import find_hazard
 
     return find_hazard(several)
+
+
+def tensor_names() -> dict[int, str]:
+    """Names of the tensors that Python has, by the address of their memory."""
+    if "tensorflow" not in sys.modules:
+        return {}
+    from keraser.adapters.keras_tf.placing import tensor_names
+
+    return tensor_names()
+
+
+class Runtime(Protocol):
+    """What a framework's devices hang on, and everything that lives on them."""
+
+    def why_unknown(self) -> str | None:
+        """Why it cannot be ended in this process at all, in words."""
+
+    def why_not_now(self) -> str | None:
+        """What goes on in it, in words, or how it is used, that does not allow it."""
+
+    def is_up(self) -> bool: ...
+    def flush(self) -> list[Reset]: ...
+    def living(self, renewable: bool = False) -> Any:
+        """Tensors, functions and what else would die with it, what the reset renews
+        only if asked for: `kinds`, `things`, `bytes`, and `drop()`."""
+
+    def end(self) -> list[Reset] | str:
+        """Ends it, and says what was renewed; or changes nothing and says why."""
+
+    def settings(self) -> dict[str, str]: ...
+
+
+def find_runtime() -> Runtime | None:
+    """TensorFlow's, None where this process has not imported it."""
+    if "tensorflow" not in sys.modules:
+        return None
+    from keraser.adapters.keras_tf.runtime import Runtime
+
+    return Runtime()
 
 
 class Shipper(Protocol):

@@ -423,6 +423,10 @@ def gpu_armed(_world, via=just_call):
     return via(_core.gpu_armed)
 
 
+def gpu_map(_world, via=just_call):
+    return via(_core.gpu_map)
+
+
 def region_pools(_world, via=just_call):
     pools = via(_core.region_pools)
     return None if pools is None else [pool["pool"] for pool in pools]
@@ -470,6 +474,7 @@ CALLS = {
     "gpu_refusal": [gpu_refusal],
     "arm_gpu": [arm_gpu],
     "gpu_armed": [gpu_armed],
+    "gpu_map": [gpu_map],
     "region_pools": [region_pools],
 }
 

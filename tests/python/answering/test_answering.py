@@ -134,6 +134,7 @@ def test_a_model_is_found_by_name_id_and_variable(path, word, monkeypatch):
     assert found.text.startswith(found.data["thing"])
     assert found.data["pid"] == os.getpid()
     assert found.data["schema_version"] == 1
+    assert found.data["verb"] == "why"
     assert any(holder["place"] for holder in found.data["holders"])
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import listeners
 import pytest
 
 VERBS = ["top", "why", "clear", "trim", "doctor", "run"]
@@ -16,7 +17,7 @@ def options(text, pattern):
 
 
 @pytest.fixture
-def texts(listeners):
+def texts():
     """Options of a verb by help, man page, bash and zsh."""
     root = listeners.REPOSITORY
 
@@ -55,7 +56,7 @@ def test_each_verb_has_its_options_everywhere(verb, house, texts):
     assert found["zsh"] == found["help"]
 
 
-def test_each_verb_is_everywhere(house, listeners):
+def test_each_verb_is_everywhere(house):
     root = listeners.REPOSITORY
     listed = options(house.call("--help").stdout, r"^  (\w+) ")
     assert listed == set(VERBS)
@@ -67,7 +68,7 @@ def test_each_verb_is_everywhere(house, listeners):
     assert listed <= set(re.search("_keraser_words '(top.*)'", bash)[1].split())
 
 
-def test_the_man_page_has_the_exit_statuses(listeners):
+def test_the_man_page_has_the_exit_statuses():
     root = listeners.REPOSITORY
     page = (root / "man/keraser.1").read_text()
     header = (root / "cli/verbs.h").read_text()
@@ -77,7 +78,7 @@ def test_the_man_page_has_the_exit_statuses(listeners):
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="needs mandoc")
 @pytest.mark.parametrize("page", ["", *(f"-{verb}" for verb in VERBS)])
-def test_man_pages_are_well_formed(page, listeners):
+def test_man_pages_are_well_formed(page):
     path = listeners.REPOSITORY / f"man/keraser{page}.1"
     done = subprocess.run(
         ["mandoc", "-Tlint", "-W", "warning", path], capture_output=True, text=True
@@ -85,7 +86,7 @@ def test_man_pages_are_well_formed(page, listeners):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def complete(house, listeners, line):
+def complete(house, line):
     """What bash offers for the last word of `line`."""
     script = f"""
         PATH={os.path.dirname(listeners.KERASER)}:$PATH
@@ -100,22 +101,51 @@ def complete(house, listeners, line):
     return done.stdout.split()
 
 
-def test_bash_completes_verbs_processes_and_models(house, listeners):
+def test_bash_completes_verbs_processes_and_models(house):
     pid = house.start("models", 2).pid
-    assert complete(house, listeners, "keraser t") == ["top", "trim"]
-    assert complete(house, listeners, "keraser clear --f") == ["--force"]
-    assert complete(house, listeners, f"keraser why {str(pid)[:-1]}").count(str(pid))
-    assert complete(house, listeners, f"keraser why {pid} ''") == ["model_1", "model_0"]
+    assert complete(house, "keraser t") == ["top", "trim"]
+    assert complete(house, "keraser clear --f") == ["--force"]
+    assert complete(house, f"keraser why {str(pid)[:-1]}").count(str(pid))
+    assert complete(house, f"keraser why {pid} ''") == ["model_1", "model_0"]
     line = f"keraser clear --held cut {pid} model_0"
-    assert complete(house, listeners, line) == ["model_0"]
-    assert complete(house, listeners, "keraser clear 1 m --held c") == ["cut"]
+    assert complete(house, line) == ["model_0"]
+    assert complete(house, "keraser clear 1 m --held c") == ["cut"]
+
+
+#: What the completion system of zsh does with choices, and the choices printed.
+ZSH = """
+_describe() { print -rl -- "${(@P)@[-1]}" }
+_arguments() { print -rl -- "$@" }
+words=(keraser ''); CURRENT=2
+source $COMPLETION
+words=(keraser clear ''); CURRENT=3
+_keraser
+words=(why $PID ''); CURRENT=3
+_keraser_pids
+_keraser_models
+"""
 
 
 @pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
-def test_zsh_reads_its_completion(listeners):
-    path = listeners.REPOSITORY / "completions/_keraser"
-    done = subprocess.run(["zsh", "-n", path], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_zsh_completes_verbs_options_processes_and_models(house):
+    pid = house.start("models", 2).pid
+    done = subprocess.run(
+        ["zsh", "-fc", ZSH],
+        env={
+            **house.environment,
+            "PATH": f"{os.path.dirname(listeners.KERASER)}:{os.environ['PATH']}",
+            "COMPLETION": str(listeners.REPOSITORY / "completions/_keraser"),
+            "PID": str(pid),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:6]] == VERBS
+    assert "--force[also one in use]" in lines
+    assert f"{pid}:{house.fake} models 2" in lines
+    assert lines[-2:] == ["model_1", "model_0"]
 
 
 def module(house, *arguments):

@@ -10,6 +10,7 @@ import struct
 import termios
 import time
 
+import listeners
 import pyte
 import pytest
 
@@ -94,7 +95,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(house, listeners):
+def terminal(house):
     opened = []
 
     def open_one(*arguments, **options):
@@ -238,6 +239,15 @@ def test_the_selection_stays_on_its_model_as_others_come_and_go(house, terminal)
     top.wait_for("2 processes, 1 model,")
     assert "model_0" in selected(top)
     assert f"there is no process {other.pid}" in top.text
+
+
+def test_until_a_row_is_chosen_the_first_one_is_selected(house, terminal):
+    small, large = house.start("models", 1), house.start("models", 5)
+    large.send_signal(signal.SIGSTOP)
+    top = terminal("--interval", 0.2)
+    top.wait_for(lambda _: selected(top).startswith(str(small.pid)))
+    large.send_signal(signal.SIGCONT)
+    top.wait_for(lambda _: selected(top).startswith(str(large.pid)))
 
 
 def test_processes_that_come_and_go_are_seen(house, terminal):

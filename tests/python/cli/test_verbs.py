@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import listeners
 import pytest
 
 OK, USAGE, ABSENT, UNAVAILABLE, FAILED, LATER, PROTOCOL, DENIED = (
@@ -291,7 +292,7 @@ def test_doctor_says_where_processes_can_listen(house):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_output_that_cannot_be_written_is_an_error(house, listeners):
+def test_output_that_cannot_be_written_is_an_error(house):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [listeners.KERASER, "doctor"],

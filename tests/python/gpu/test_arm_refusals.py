@@ -75,3 +75,33 @@ def test_armed_too_late_is_said_and_what_is_taken_from_then_on_goes_by_pages():
     assert {"GPU:0 in use", "GPU:1 in use"} <= {
         line.split("  ")[1] for line in repr(trim).splitlines()[1:]
     }
+
+
+@on_gpu(KERASER_TEST="a TensorFlow whose symbols are hidden")
+def test_a_tensorflow_whose_symbols_are_hidden_is_refused_by_their_names(tmp_path):
+    import ctypes
+    import subprocess
+
+    import keraser
+    from keraser import _core
+
+    source, library = tmp_path / "empty.c", tmp_path / "libtensorflow_framework.so.2"
+    source.write_text("int nothing;")
+    subprocess.run(
+        ["cc", "-shared", f"-Wl,-soname,{library.name}", "-o", library, source],
+        check=True,
+    )
+    ctypes.CDLL(str(library))
+    cuda, context = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+    assert cuda.cuInit(0) == 0
+    assert cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0) == 0
+    missing = "a symbol is missing: _ZN3tsl13cpu_allocatorEi"
+    assert _core.arm_gpu() == (missing, False)
+    assert not _core.gpu_armed()
+    assert row(keraser.trim(), "TensorFlow GPU pools").refused == missing
+    (pool,) = keraser.gpu.map().pools
+    assert (pool.name, pool.refused) == ("TensorFlow's pools", missing)
+    findings = {f.what: f for f in keraser.doctor().findings}
+    for what in "GPU T1: free regions", "GPU map":
+        assert not findings[what].works
+        assert missing in findings[what].note

@@ -131,6 +131,28 @@ def test_a_gpu_whose_work_cannot_be_waited_for_keeps_its_pages():
 
 
 @armed
+def test_while_a_stream_captures_a_graph_pages_stay():
+    import ctypes
+
+    import keraser
+
+    dying, kept = variables(2, first=1.0), variables(1, mib=1, first=7.0)
+    del dying
+    gc.collect()
+    before = driver().created
+    cuda, graph = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+    assert cuda.cuStreamBeginCapture_v2(None, 0) == 0
+    trim = keraser.trim()
+    found = keraser.gpu.map()
+    assert cuda.cuStreamEndCapture(None, ctypes.byref(graph)) == 0
+    assert "capturing a graph" in row(trim, "GPU:0").refused
+    assert not any(pool.pool == PAGES for pool in trim.pools)
+    assert found.gpus[0].used == before == driver().created
+    assert row(keraser.trim(), PAGES).returned >= 32 * MIB
+    assert hold(kept, first=7.0)
+
+
+@armed
 def test_threads_that_allocate_all_the_time_find_memory_and_no_wrong_byte():
     import keraser
     import numpy as np

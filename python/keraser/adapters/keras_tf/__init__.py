@@ -15,6 +15,7 @@ values at once · `renewing` what they were before it ·
 `gauges` what grows where something leaks ·
 `second_model` a model from another's configuration ·
 `shipping` what goes to another process, `crates` how a model does ·
+`runtime` what all tensors live in, `postponed` what outlives it ·
 `health` what doctor() says, `pitfalls` what it warns of.
 """
 

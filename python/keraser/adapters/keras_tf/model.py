@@ -99,7 +99,9 @@ def running_method(rows: list[tuple]) -> str | None:
     `rows` are those of `_core.variables([model])`.
     """
     packages = tuple(
-        sys.modules[name].__path__[0] + "/" for name in ("keras", "tensorflow")
+        path + "/"
+        for name in ("keras", "tensorflow")
+        for path in sys.modules[name].__path__
     )
     innermost_first = sorted(rows, key=lambda row: row[1][1], reverse=True)
     for _, (thread, _, file, function, _, name, *_) in innermost_first:

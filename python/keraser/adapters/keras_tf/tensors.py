@@ -35,7 +35,7 @@ def find_tensors() -> Tensors:
     from tensorflow.python.framework.ops import EagerTensor
 
     found = Tensors()
-    is_whole = _wholeness()
+    is_whole = wholeness()
     for tensor in _core.instances((EagerTensor,)):
         if not is_whole(tensor):
             continue
@@ -46,21 +46,22 @@ def find_tensors() -> Tensors:
                 found.handle_bytes.append(size)
         else:
             found.values.append(tensor)
-            found.value_bytes.append(_value_bytes(tensor))
+            found.value_bytes.append(value_bytes(tensor))
     return found
 
 
-def _wholeness() -> Callable[[Any], bool]:
+def wholeness() -> Callable[[Any], bool]:
     """Tells whole tensors from those that another thread is still making.
 
     To ask such a one for its type crashes: TensorFlow follows its NULL handle.
     The handle is the word before `_id`, and that is looked for in two tensors, one of
     them not made whole. Where it is not found, no tensor counts as whole.
     """
-    from tensorflow import constant
+    from tensorflow import constant, device
     from tensorflow.python.framework.ops import EagerTensor
 
-    whole, half = constant(0.0), EagerTensor.__new__(EagerTensor)
+    with device("CPU:0"):  # TensorFlow keeps it: not in a GPU's pool
+        whole, half = constant(0.0), EagerTensor.__new__(EagerTensor)
     words, empty = _core.words(whole), _core.words(half)
     places = [
         at
@@ -76,10 +77,10 @@ def _tensor_bytes(tensor: Any) -> int:
     from tensorflow.python.framework import dtypes
 
     is_handle = tensor.dtype == dtypes.resource
-    return handle_bytes(tensor) if is_handle else _value_bytes(tensor)
+    return handle_bytes(tensor) if is_handle else value_bytes(tensor)
 
 
-def _value_bytes(tensor: Any) -> int:
+def value_bytes(tensor: Any) -> int:
     from tensorflow.python.framework import dtypes
 
     if tensor.dtype in (dtypes.string, dtypes.variant):

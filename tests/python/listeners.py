@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 KERASER = str(Path(sys.executable).parent / "keraser")
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 FAKE = REPOSITORY / "tests/c/fake_listener.c"
 
 
