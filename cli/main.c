@@ -12,6 +12,7 @@ static const struct {
     const char *about;
 } verbs[] = {
     {"run", krs_run, "run a Python script so that its models leave nothing behind"},
+    {"why", krs_why, "say who holds the models of another process"},
 };
 
 static const size_t verb_count = sizeof verbs / sizeof *verbs;

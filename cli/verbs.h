@@ -15,4 +15,7 @@ enum {
  * NULL. Returns only when that fails: an exit status, after saying why. */
 int krs_run(int count, char **arguments);
 
+/* keraser why PID [MODEL] [--json] */
+int krs_why(int count, char **arguments);
+
 #endif
