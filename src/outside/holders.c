@@ -6,7 +6,7 @@
 #include "outside/reading.h"
 
 /* Nodes opened looking backwards, as in the process itself; ways that are looked at. */
-enum { REACH = 4096, WAYS = 48 };
+enum { REACH = 4096, WAYS = 48, RANK_C = 3 };
 
 typedef struct {
     const krs__reading *reading;
@@ -19,7 +19,7 @@ typedef struct {
 
 static int rank_of(const krs_outside_holder *holder) {
     if (!strcmp(holder->kind, "c"))
-        return 3;
+        return RANK_C;
     return !strcmp(holder->kind, "module") || !strcmp(holder->kind, "thread") ? 2 : 1;
 }
 
@@ -140,6 +140,11 @@ krs_status krs__holders_find(const krs__reading *reading,
     free(s.parent);
     free(s.next);
     free(barred);
+    /* What C code seems to hold may be values in use this moment: it is only told where
+     * nothing with a name holds the model. */
+    while (s.count > 1 && rank_of(&holders[s.count - 1]) == RANK_C &&
+           rank_of(&holders[0]) != RANK_C)
+        s.count--;
     if (status == KRS_OK)
         *count = s.count;
     return status;
