@@ -22,14 +22,16 @@ static bool open_old(krs__target *target, uint64_t keys, uint64_t size, table *t
                                                 : 8;
     t->entries = keys + target->layout.keys_indices + size * width;
     t->has_hash = true;
-    return size != 0 && (size & (size - 1)) == 0 && size <= MOST_ENTRIES;
+    return size != 0 && (size & (size - 1)) == 0 && size <= MOST_ENTRIES &&
+           t->used <= size;
 }
 
 static bool open_new(krs__target *target, uint64_t keys, const uint8_t sizes[3],
                      table *t) {
     t->entries = keys + target->layout.keys_indices + (UINT64_C(1) << (sizes[1] & 63));
     t->has_hash = sizes[2] == GENERAL;
-    return sizes[0] <= 32 && sizes[1] <= 40 && sizes[2] <= SPLIT;
+    return sizes[0] <= 32 && sizes[1] <= 40 && sizes[2] <= SPLIT &&
+           t->used <= UINT64_C(1) << sizes[0];
 }
 
 static bool open_keys(krs__target *target, uint64_t keys, table *t) {

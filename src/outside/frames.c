@@ -4,8 +4,8 @@
 #include "outside/scan.h"
 
 enum {
-    MOST_THREADS = 1 << 16,
-    MOST_FRAMES = 1 << 16, /* of one thread */
+    MOST_THREADS = 1 << 14,
+    MOST_FRAMES = 1 << 17, /* of all threads: a torn chain may lead in a circle */
     MOST_SLOTS = 1 << 16,
     OWNED_BY_FRAME_OBJECT = 2,
     OWNED_BY_C_STACK = 3, /* 3.12+: what C code calls begins with such a frame */
@@ -316,6 +316,7 @@ krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
     const krs__layout *layout = &target->layout;
     uint64_t thread = krs__memory_pointer(
         &target->memory, target->interpreter + layout->interpreter_threads);
+    int depth = 0;
     for (int i = 0; i < MOST_THREADS && thread != 0; i++) {
         if (krs__memory_pointer(&target->memory, thread + layout->thread_interpreter) !=
             target->interpreter) {
@@ -325,7 +326,7 @@ krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
         const uint64_t ident =
             krs__memory_pointer(&target->memory, thread + layout->thread_ident);
         uint64_t frame = top_of(target, thread);
-        for (int depth = 0; depth < MOST_FRAMES && frame != 0; depth++) {
+        for (; depth < MOST_FRAMES && frame != 0; depth++) {
             const krs_status status = visit(context, frame, ident);
             if (status != KRS_OK)
                 return status;

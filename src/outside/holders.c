@@ -137,6 +137,8 @@ krs_status krs__holders_find(const krs__reading *reading,
                                 REACH, s.next, s.ways, WAYS, &s.way_count);
     for (size_t i = 0; status == KRS_OK && i < s.way_count; i++)
         status = describe(&s, &s.ways[i]);
+    if (status == KRS_OK && reading->target->memory.out_of_memory)
+        status = KRS_NOMEM;
     free(s.parent);
     free(s.next);
     free(barred);

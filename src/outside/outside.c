@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "outside/interpreter.h"
+#include "outside/made.h"
 #include "outside/process.h"
 #include "outside/reading.h"
 #include "outside/refusal.h"
@@ -116,7 +117,11 @@ static krs_status find(krs_outside *outside, unsigned tries, krs_outside_error *
         if (status != KRS_OK || (outside->reading.torn == 0 && sys != 0))
             break;
     }
-    return status == KRS_OK ? check_sys(outside, sys, error) : status;
+    if (status == KRS_OK)
+        status = check_sys(outside, sys, error);
+    /* What could not be read for want of memory looks as if it were not there. */
+    const krs_status memory = krs__memory_status(&outside->target.memory);
+    return status == KRS_UNSUPPORTED && memory != KRS_OK ? memory : status;
 }
 
 static krs_status build(krs_outside *outside) {
@@ -161,19 +166,50 @@ static krs_status read_all(krs_outside *outside, const krs_outside_limits *limit
                : explain(outside, status, error);
 }
 
+static krs_outside *new_outside(const krs_outside_limits *limits, krs__reader *read,
+                                void *context) {
+    krs_outside *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    const uint64_t bytes = limits != NULL && limits->bytes ? limits->bytes
+                                                           : DEFAULT_BYTES;
+    made->reading.target = &made->target;
+    krs__memory_init(&made->target.memory, read,
+                     context != NULL ? context : &made->process,
+                     bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
+    return made;
+}
+
+krs_status krs__outside_open_memory(const krs__made_memory *memory,
+                                    krs_outside **outside, krs_outside_error *error) {
+    const krs__layout *layout = krs__layout_of(memory->minor);
+    krs_outside *made = new_outside(NULL, memory->read, memory->context);
+    *error = (krs_outside_error){KRS_OUTSIDE_READ, "", ""};
+    if (made == NULL)
+        return KRS_NOMEM;
+    made->target.layout = *layout;
+    made->target.runtime = memory->runtime;
+    krs_status status =
+        krs__memory_add(&made->target.memory, memory->begin, memory->end);
+    if (status == KRS_OK)
+        status = find(made, 1, error);
+    if (status == KRS_OK)
+        status = build(made);
+    if (status == KRS_OK)
+        *outside = made;
+    else
+        krs_outside_free(made);
+    return status;
+}
+
 krs_status krs_outside_open(pid_t pid, const krs_outside_limits *limits,
                             krs_outside **outside, krs_outside_error *error) {
     if (outside == NULL || error == NULL)
         return KRS_INVALID;
     *error = (krs_outside_error){KRS_OUTSIDE_READ, "", ""};
-    krs_outside *made = calloc(1, sizeof *made);
+    krs_outside *made = new_outside(limits, krs__process_memory, NULL);
     if (made == NULL)
         return KRS_NOMEM;
-    const uint64_t bytes = limits != NULL && limits->bytes ? limits->bytes
-                                                           : DEFAULT_BYTES;
-    made->reading.target = &made->target;
-    krs__memory_init(&made->target.memory, krs__process_memory, &made->process,
-                     bytes > SIZE_MAX ? SIZE_MAX : (size_t)bytes);
     krs_status status = krs__process_find(pid, &made->process, error);
     if (status == KRS_OK)
         status = read_all(made, limits, error);

@@ -4,7 +4,7 @@
 
 #include "outside/scan.h"
 
-enum { MOST_ITEMS = 1 << 27 };
+enum { MOST_ITEMS = 1 << 27, MOST_IN_DEQUE = 1 << 20 };
 
 /* One of several pointers in a row at the places that are given. */
 static bool visit_field(krs__target *target, uint64_t at, krs__how how,
@@ -31,10 +31,11 @@ static bool visit_items(krs__target *target, uint64_t items, uint64_t count,
 
 static bool visit_list(krs__target *target, uint64_t list,
                        krs__reference_visitor *visit, void *context) {
-    uint64_t size, items;
-    return !krs__memory_word(&target->memory, list + KRS__OBJECT_SIZE, &size) ||
-           !krs__memory_word(&target->memory, list + KRS__LIST_ITEMS, &items) ||
-           visit_items(target, items, size, visit, context);
+    uint64_t fields[3]; /* size, items, how many there is room for */
+    return !krs__memory_copy(&target->memory, list + KRS__OBJECT_SIZE, fields,
+                             sizeof fields) ||
+           fields[0] > fields[2] ||
+           visit_items(target, fields[1], fields[0], visit, context);
 }
 
 static bool visit_tuple(krs__target *target, uint64_t tuple,
@@ -71,7 +72,7 @@ static bool visit_deque(krs__target *target, uint64_t deque,
     if (!krs__memory_word(&target->memory, deque + KRS__OBJECT_SIZE, &size) ||
         !krs__memory_word(&target->memory, deque + LEFT_BLOCK, &block) ||
         !krs__memory_word(&target->memory, deque + LEFT_INDEX, &at) ||
-        size > MOST_ITEMS || at >= BLOCK_ITEMS)
+        size > MOST_IN_DEQUE || at >= BLOCK_ITEMS)
         return true;
     for (item.index = 0; item.index < size; item.index++, at++) {
         if (at == BLOCK_ITEMS) {
