@@ -1,12 +1,13 @@
 /* Which Python a process runs. Its symbols lead to the runtime; its version is a symbol
  * too from 3.11 on, before that the names of its libraries tell, and sys.hexversion has
  * to agree with either in the end. */
-#define _GNU_SOURCE /* readlink, strchrnul */
+#define _GNU_SOURCE /* nanosleep, readlink, strchrnul */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "outside/process.h"
@@ -148,10 +149,24 @@ static krs_status choose_layout(search *s, krs_outside_error *error) {
     return KRS_OK;
 }
 
+/* A process has no memory when it ends, in the moment before it is seen to have ended;
+ * nor has a thread of the kernel. */
+static krs_outside_refusal explain_no_memory(const krs__process *process) {
+    const struct timespec moment = {.tv_nsec = 5000000};
+    for (int i = 0; i < 20; i++) {
+        if (!krs__process_is_same(process))
+            return KRS_OUTSIDE_ENDED;
+        nanosleep(&moment, NULL);
+    }
+    return KRS_OUTSIDE_NOT_PYTHON;
+}
+
 static krs_status find_python(search *s, const char *text, krs_outside_error *error) {
     krs_status status = read_maps(s, text);
     if (status != KRS_OK)
         return status;
+    if (s->target->memory.range_count == 0)
+        return refuse(s, explain_no_memory(s->process), "", error);
     const krs_outside_refusal refusal = find_runtime(s);
     if (s->target->memory.failure != 0)
         return krs__process_explain(s->process, s->target->memory.failure, error);

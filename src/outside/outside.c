@@ -111,7 +111,10 @@ static krs_status find_once(krs_outside *outside, uint64_t *sys,
 static krs_status find(krs_outside *outside, unsigned tries, krs_outside_error *error) {
     krs_status status = KRS_OK;
     uint64_t sys = 0;
+    const struct timespec moment = {.tv_nsec = 5000000};
     for (unsigned i = 0; i < tries; i++) {
+        if (i > 0)
+            nanosleep(&moment, NULL); /* another phase of what it does */
         status = find_once(outside, &sys, error);
         outside->tries++;
         if (status != KRS_OK || (outside->reading.torn == 0 && sys != 0))

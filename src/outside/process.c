@@ -95,7 +95,7 @@ bool krs__process_is_same(const krs__process *process) {
 krs_status krs__process_explain(const krs__process *process, int failure,
                                 krs_outside_error *error) {
     char detail[128];
-    if (!krs__process_is_same(process))
+    if (failure == ESRCH || !krs__process_is_same(process))
         return refuse(error, KRS_OUTSIDE_ENDED, process->pid);
     if (failure == EPERM || failure == EACCES)
         return refuse(error, KRS_OUTSIDE_FORBIDDEN, process->pid);

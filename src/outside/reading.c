@@ -65,17 +65,28 @@ static uint64_t dict_of_module(krs__target *target, uint64_t module) {
                : 0;
 }
 
-/* The dict of sys: of the modules, the one that has itself as modules["sys"]. */
-static uint64_t find_sys(const krs__reading *reading) {
-    for (size_t i = 0; i < reading->object_count; i++) {
-        const uint64_t dict = dict_of_module(reading->target, reading->objects[i]);
-        if (dict == 0 ||
-            !krs__text_is(reading->target,
-                          krs__dict_value(reading->target, dict, "__name__"), "sys"))
-            continue;
-        const uint64_t modules = krs__dict_value(reading->target, dict, "modules");
-        if (krs__dict_value(reading->target, modules, "sys") == reading->objects[i])
-            return dict;
+/* The dict of the module sys, if `table` is the dict of all modules: then sys has it. */
+static uint64_t sys_of(krs__target *target, uint64_t table) {
+    const krs__type *type = krs__type_of(target, table);
+    if (type == NULL || type->kind != KRS__KIND_DICT)
+        return 0;
+    const uint64_t sys = dict_of_module(target, krs__dict_value(target, table, "sys"));
+    return sys != 0 && krs__dict_value(target, sys, "modules") == table ? sys : 0;
+}
+
+/* The interpreter has the table in its struct, wherever that may be in this release; so
+ * it is found when the collector's lists are torn, too. */
+static uint64_t find_sys(krs__reading *reading) {
+    enum { LOOKED_AT = 16384 };
+    krs__target *target = reading->target;
+    for (uint64_t offset = 0; offset < LOOKED_AT; offset += 8) {
+        const uint64_t table =
+            krs__memory_pointer(&target->memory, target->interpreter + offset);
+        const uint64_t sys = table % 8 == 0 ? sys_of(target, table) : 0;
+        if (sys != 0) {
+            reading->module_table = table;
+            return sys;
+        }
     }
     return 0;
 }
@@ -89,8 +100,6 @@ krs_status krs__reading_find(krs__reading *reading, uint64_t *sys) {
     if (status != KRS_OK)
         return status;
     *sys = find_sys(reading);
-    reading->module_table =
-        *sys == 0 ? 0 : krs__dict_value(reading->target, *sys, "modules");
     return krs__memory_status(&reading->target->memory);
 }
 

@@ -218,6 +218,7 @@ void fake_heap_make(fake_heap *heap, unsigned minor) {
     const uint64_t modules = dict(heap);
     heap->sys_dict = dict_of(heap, sys);
     heap->main_dict = dict_of(heap, main);
+    fake_heap_set(heap, heap->interpreter + 256, modules);
     heap->version = number(heap, 0x03000000 | minor << 16 | 5 << 8 | 0xf0);
     put(heap, heap->sys_dict, "modules", modules);
     put(heap, heap->sys_dict, "hexversion", heap->version);
