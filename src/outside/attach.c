@@ -1,14 +1,13 @@
 /* Which Python a process runs. Its symbols lead to the runtime; its version is a symbol
  * too from 3.11 on, before that the names of its libraries tell, and sys.hexversion has
  * to agree with either in the end. */
-#define _GNU_SOURCE /* nanosleep, readlink, strchrnul */
+#define _GNU_SOURCE /* nanosleep, strchrnul */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "outside/process.h"
 #include "outside/refusal.h"
@@ -20,7 +19,6 @@ enum { PATH_ROOM = 4096 };
 typedef struct {
     const krs__process *process;
     krs__target *target;
-    char program[PATH_ROOM]; /* /proc/PID/exe */
     uint64_t program_base, runtime_base; /* where their files begin */
     unsigned minor; /* as names of files have it, 0 where none does */
     bool free_threaded;
@@ -62,7 +60,7 @@ static void note_file(search *s, const char *path, uint64_t base) {
         return;
     snprintf(s->last, sizeof s->last, "%s", path);
     note_version(s, path);
-    if (!strcmp(path, s->program) && s->program_base == 0)
+    if (!strcmp(path, s->process->program) && s->program_base == 0)
         s->program_base = base;
     if (!strncmp(file_of(path), "libpython3", 10))
         look_for_runtime(s, base);
@@ -185,9 +183,6 @@ krs_status krs__process_open(const krs__process *process, krs__target *target,
         return KRS_NOMEM;
     s->process = process;
     s->target = target;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)process->pid);
-    if (readlink(path, s->program, sizeof s->program - 1) < 0)
-        s->program[0] = '\0'; /* the maps say whether we may */
     snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
     krs_status status = krs__text_load(path, &text);
     if (status == KRS_SYSTEM)

@@ -161,9 +161,11 @@ static krs_status read_all(krs_outside *outside, const krs_outside_limits *limit
         status = find(outside, tries, error);
     if (status == KRS_OK)
         status = build(outside);
-    if (status != KRS_OK && status != KRS_NOMEM &&
-        !krs__process_is_same(&outside->process))
+    const bool is_same = krs__process_look(&outside->process);
+    if (status != KRS_OK && status != KRS_NOMEM && !is_same)
         return refuse(outside, KRS_OUTSIDE_ENDED, "", error);
+    if (is_same && status != KRS_NOMEM && !krs__process_runs_same(&outside->process))
+        return refuse(outside, KRS_OUTSIDE_CHANGED, "", error);
     return status == KRS_OK || status == KRS_UNSUPPORTED
                ? status
                : explain(outside, status, error);

@@ -56,6 +56,20 @@ static bool read_stat(pid_t pid, krs__process *process) {
            krs__process_parse(text, length, process);
 }
 
+static void read_program(pid_t pid, char program[KRS__PROGRAM_BYTES]) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    const ssize_t length = readlink(path, program, KRS__PROGRAM_BYTES - 1);
+    program[length > 0 ? length : 0] = '\0';
+}
+
+bool krs__process_runs_same(const krs__process *process) {
+    char program[KRS__PROGRAM_BYTES];
+    read_program(process->pid, program);
+    /* One that ends has none. */
+    return program[0] == '\0' || !strcmp(program, process->program);
+}
+
 static krs_status refuse(krs_outside_error *error, krs_outside_refusal refusal,
                          pid_t pid) {
     char number[24];
@@ -82,14 +96,23 @@ krs_status krs__process_find(pid_t pid, krs__process *process,
                  (int)pid, (unsigned)owner.st_uid, (unsigned)geteuid());
         return krs__refuse(error, KRS_OUTSIDE_OTHER_USER, detail);
     }
+    read_program(pid, found.program);
     *process = found;
     return KRS_OK;
 }
 
-bool krs__process_is_same(const krs__process *process) {
+bool krs__process_look(krs__process *process) {
     krs__process now;
-    return read_stat(process->pid, &now) && now.start == process->start &&
-           !is_dead(now.state);
+    if (!read_stat(process->pid, &now) || now.start != process->start ||
+        is_dead(now.state))
+        return false;
+    process->state = now.state;
+    return true;
+}
+
+bool krs__process_is_same(const krs__process *process) {
+    krs__process copy = *process;
+    return krs__process_look(&copy);
 }
 
 krs_status krs__process_explain(const krs__process *process, int failure,

@@ -5,10 +5,13 @@
 
 #include "outside/target.h"
 
+enum { KRS__PROGRAM_BYTES = 1024 };
+
 typedef struct {
     pid_t pid;
     char state;     /* as /proc/PID/stat has it */
-    uint64_t start; /* when it began, in ticks: with the number what tells processes apart */
+    uint64_t start; /* when it began, in ticks: with the number tells it from others */
+    char program[KRS__PROGRAM_BYTES]; /* /proc/PID/exe, "" where it cannot be read */
 } krs__process;
 
 /* Reads state and start from the text of /proc/PID/stat. */
@@ -18,15 +21,21 @@ bool krs__process_parse(const char *text, size_t length, krs__process *process);
 krs_status krs__process_find(pid_t pid, krs__process *process, krs_outside_error *error);
 
 /* Says what became of a process whose memory could not be read, `failure` being errno:
- * it ended, or became another, or the kernel forbids it. */
+ * it ended, or the kernel forbids it. */
 krs_status krs__process_explain(const krs__process *process, int failure,
                                 krs_outside_error *error);
 
-/* Whether it is still the same, running the same program. */
+/* Whether it is still there, and no other has its number. */
 bool krs__process_is_same(const krs__process *process);
 
+/* Whether it still runs the same program. */
+bool krs__process_runs_same(const krs__process *process);
+
+/* krs__process_is_same(), and takes the state it is in now. */
+bool krs__process_look(krs__process *process);
+
 /* Adds to the memory of `target` what can be read of the process, and finds the runtime
- * and version of its Python. `limit` bounds the copy. */
+ * and version of its Python. */
 krs_status krs__process_open(const krs__process *process, krs__target *target,
                              krs_outside_error *error);
 

@@ -20,7 +20,7 @@ import pytest
 
 TARGET = Path(__file__).with_name("outside_target.py")
 KERASER = Path(sys.executable).with_name("keraser")
-READINGS = {"allocate": 140, "fork": 60, "stop": 60, "end": 140, "train": 100}
+READINGS = {"allocate": 190, "fork": 70, "stop": 60, "end": 140, "train": 40}
 LIMIT = 60  # seconds; a reading that takes longer hangs
 REFUSED = 69
 ENDED = ("ended", "no process")
