@@ -55,7 +55,8 @@ static int is_stopped(const report *r) {
     return r->figures.state == 'T' || r->figures.state == 't';
 }
 
-/* ---- text -------------------------------------------------------------------------- */
+/* ---- text --------------------------------------------------------------------------
+ */
 
 static void print_heading(const report *r) {
     printf("process %d: CPython 3.%d.%d, %" PRIu64 " objects, read from outside\n",
@@ -111,7 +112,8 @@ static krs_status print_text(const report *r, size_t *told) {
     return KRS_OK;
 }
 
-/* ---- JSON --------------------------------------------------------------------------- */
+/* ---- JSON ---------------------------------------------------------------------------
+ */
 
 static void write_process(krs_json *json, const report *r) {
     char version[32];
@@ -185,7 +187,8 @@ static krs_status print_json(const report *r, size_t *told) {
     return status;
 }
 
-/* ---- both --------------------------------------------------------------------------- */
+/* ---- both ---------------------------------------------------------------------------
+ */
 
 static int complain(krs_status status, const krs_outside_error *error) {
     if (status == KRS_UNSUPPORTED)

@@ -9,11 +9,12 @@
 #include "verbs.h"
 
 static int help(void) {
-    printf("usage: keraser why PID [MODEL] [--json]\n\n"
-           "Says which Keras models are in the memory of a Python process, and who holds\n"
-           "each: reads it from outside, changes nothing there and stops nothing.\n"
-           "MODEL is the name of one, or its class.\n\n"
-           "  --json  one JSON object, in place of text\n");
+    printf(
+        "usage: keraser why PID [MODEL] [--json]\n\n"
+        "Says which Keras models are in the memory of a Python process, and who holds\n"
+        "each: reads it from outside, changes nothing there and stops nothing.\n"
+        "MODEL is the name of one, or its class.\n\n"
+        "  --json  one JSON object, in place of text\n");
     return KRS_EXIT_OK;
 }
 

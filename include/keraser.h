@@ -549,7 +549,8 @@ typedef struct {
 
 typedef struct krs_outside krs_outside;
 
-/* Reads the process `pid`; `limits` may be NULL. KRS_UNSUPPORTED where it is refused, and
+/* Reads the process `pid`; `limits` may be NULL. KRS_UNSUPPORTED where it is refused,
+ * and
  * `*error` says why. Takes tenths of a second, and some 250 bytes for each object. */
 krs_status krs_outside_open(pid_t pid, const krs_outside_limits *limits,
                             krs_outside **outside, krs_outside_error *error);
@@ -573,11 +574,12 @@ void krs_outside_figures_get(const krs_outside *outside, krs_outside_figures *fi
 typedef struct {
     uint64_t address;
     char name[64];
-    char type[160];    /* with its module */
-    uint32_t part_of;  /* the number of the model it is only a part of, else UINT32_MAX */
-    uint32_t weights;  /* variables */
-    uint32_t slots;    /* variables of its optimizer */
-    uint32_t unsized;  /* of both, those whose bytes cannot be told */
+    char type[160]; /* with its module */
+    uint32_t
+        part_of; /* the number of the model it is only a part of, else UINT32_MAX */
+    uint32_t weights; /* variables */
+    uint32_t slots;   /* variables of its optimizer */
+    uint32_t unsized; /* of both, those whose bytes cannot be told */
     uint64_t weight_bytes, slot_bytes;
 } krs_outside_model;
 
@@ -594,8 +596,9 @@ typedef struct {
 } krs_outside_holder;
 
 /* Who holds model number `model`: writes at most `room`, the ones first that a user can
- * lay hands on, then the shortest, and their number to `*count`; none where only garbage
- * does, or values in use this moment. KRS_INVALID where there is no such model. */
+ * lay hands on, then the shortest, and their number to `*count`; none where only
+ * garbage does, or values in use this moment. KRS_INVALID where there is no such model.
+ */
 krs_status krs_outside_holders(krs_outside *outside, size_t model,
                                krs_outside_holder *holders, size_t room, size_t *count);
 

@@ -108,8 +108,8 @@ static krs_status read_maps(search *s, const char *text) {
     return status;
 }
 
-static krs_status refuse(const search *s, krs_outside_refusal refusal,
-                         const char *more, krs_outside_error *error) {
+static krs_status refuse(const search *s, krs_outside_refusal refusal, const char *more,
+                         krs_outside_error *error) {
     char detail[128];
     snprintf(detail, sizeof detail, "%d%s", (int)s->process->pid, more);
     return krs__refuse(error, refusal, detail);

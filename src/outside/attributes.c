@@ -82,8 +82,8 @@ static bool visit_values(krs__target *target, const krs__type *type,
         !krs__memory_byte(&target->memory, type->shared_keys + 9, &index_bits) ||
         index_bits > 32)
         return true;
-    const uint64_t names = type->shared_keys + target->layout.keys_indices +
-                           (UINT64_C(1) << index_bits);
+    const uint64_t names =
+        type->shared_keys + target->layout.keys_indices + (UINT64_C(1) << index_bits);
     for (uint64_t i = 0; i < found->count; i++) {
         const krs__reference value = {
             .target = krs__memory_pointer(&target->memory, found->values + i * 8),

@@ -1,5 +1,5 @@
-/* Items of dicts, whose tables are of three forms: any keys, str keys, and str keys that
- * many dicts share, each with an array of its own values. */
+/* Items of dicts, whose tables are of three forms: any keys, str keys, and str keys
+ * that many dicts share, each with an array of its own values. */
 #include "outside/references.h"
 
 enum {
@@ -40,8 +40,8 @@ static bool open_keys(krs__target *target, uint64_t keys, table *t) {
     uint8_t sizes[8];
     if (!krs__memory_word(&target->memory, keys + target->layout.keys_entries_used,
                           &t->used) ||
-        t->used > MOST_ENTRIES || !krs__memory_copy(&target->memory, keys + SIZES,
-                                                    sizes, sizeof sizes))
+        t->used > MOST_ENTRIES ||
+        !krs__memory_copy(&target->memory, keys + SIZES, sizes, sizeof sizes))
         return false;
     if (target->layout.minor >= 11)
         return open_new(target, keys, sizes, t);

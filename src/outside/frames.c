@@ -65,8 +65,8 @@ static uint64_t slot_count(krs__target *target, uint64_t code) {
                                layout->code_captured};
     uint64_t all = 0;
     for (int i = 0; i < 3; i++)
-        all += tuple_size(target,
-                          krs__memory_pointer(&target->memory, code + groups[i]));
+        all +=
+            tuple_size(target, krs__memory_pointer(&target->memory, code + groups[i]));
     return all;
 }
 
@@ -236,8 +236,7 @@ static void visit_stack(krs__target *target, uint64_t frame,
         top > MOST_SLOTS)
         return;
     const uint64_t slots = slot_count(target, code);
-    const uint64_t end =
-        layout->frames == KRS__FRAMES_ARE_OBJECTS ? slots + top : top;
+    const uint64_t end = layout->frames == KRS__FRAMES_ARE_OBJECTS ? slots + top : top;
     for (uint64_t i = slots; i < end; i++) {
         const krs__reference value = {
             .target = krs__memory_pointer(&target->memory,
@@ -255,8 +254,8 @@ void krs__frame_references(krs__target *target, uint64_t object,
     uint8_t owner = 0;
     uint64_t frame = object;
     if (layout->frames == KRS__FRAMES_ARE_STRUCTS) {
-        frame = krs__memory_pointer(&target->memory,
-                                    object + layout->frame_object_struct);
+        frame =
+            krs__memory_pointer(&target->memory, object + layout->frame_object_struct);
         if (!krs__memory_byte(&target->memory, frame + layout->frame_owner, &owner) ||
             owner != OWNED_BY_FRAME_OBJECT)
             return; /* it runs: its thread tells of it; or its generator does */
@@ -264,8 +263,8 @@ void krs__frame_references(krs__target *target, uint64_t object,
     const krs__reference back = {
         .target = krs__memory_pointer(
             &target->memory,
-            object + (layout->frames == KRS__FRAMES_ARE_STRUCTS ? 16
-                                                                : layout->frame_back)),
+            object +
+                (layout->frames == KRS__FRAMES_ARE_STRUCTS ? 16 : layout->frame_back)),
         .how = KRS__HOW_FIELD,
         .field = "f_back"};
     krs__frame_variables(target, frame, visit, context);

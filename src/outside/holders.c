@@ -1,5 +1,5 @@
-/* Who holds a model: the ways that lead to it, one for each place that a user would name,
- * ranked as keraser.why() does. */
+/* Who holds a model: the ways that lead to it, one for each place that a user would
+ * name, ranked as keraser.why() does. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,8 +91,7 @@ static krs_status describe(search *s, const krs_way *way) {
     if (nodes == NULL)
         return KRS_NOMEM;
     chain.nodes = nodes;
-    const size_t references =
-        krs__reading_count(s->reading, way->holder, way->held);
+    const size_t references = krs__reading_count(s->reading, way->holder, way->held);
     for (chain.nth = 0; chain.nth < references && chain.nth < WAYS; chain.nth++) {
         krs_outside_holder holder = {.steps = way->steps};
         krs__chain_describe(&chain, &holder);
@@ -106,11 +105,10 @@ static krs_status find_parents(search *s, const uint8_t *barred) {
     krs_node *roots = NULL;
     uint8_t *waves = NULL;
     size_t count = 0;
-    krs_status status =
-        krs__reading_roots(s->reading, barred, &roots, &waves, &count);
+    krs_status status = krs__reading_roots(s->reading, barred, &roots, &waves, &count);
     if (status == KRS_OK)
-        status = krs_graph_paths(s->reading->graph, roots, waves, count, barred,
-                                 s->parent);
+        status =
+            krs_graph_paths(s->reading->graph, roots, waves, count, barred, s->parent);
     free(roots);
     free(waves);
     return status;
@@ -118,8 +116,7 @@ static krs_status find_parents(search *s, const uint8_t *barred) {
 
 krs_status krs__holders_find(const krs__reading *reading,
                              const krs_referrers *referrers, krs_node model,
-                             krs_outside_holder *holders, size_t room,
-                             size_t *count) {
+                             krs_outside_holder *holders, size_t room, size_t *count) {
     const size_t nodes = krs_graph_node_count(reading->graph);
     search s = {.reading = reading,
                 .parent = malloc((nodes + 1) * sizeof *s.parent),

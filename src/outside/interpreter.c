@@ -1,8 +1,8 @@
 /* The main interpreter, and the lists of its collector.
  *
  * What its struct has where changes even between patch releases, so the lists are not
- * looked up by an offset: behind the heads of three generations, 24 bytes each, stands a
- * pointer to the first, which nothing else has there, and then the head of what is
+ * looked up by an offset: behind the heads of three generations, 24 bytes each, stands
+ * a pointer to the first, which nothing else has there, and then the head of what is
  * frozen. The same in CPython 3.9 to 3.13. */
 #include "outside/interpreter.h"
 
@@ -38,7 +38,8 @@ static uint64_t head_of(const krs__target *target, int which) {
 static bool are_heads(krs__target *target) {
     for (int i = 0; i < HEADS; i++) {
         const uint64_t head = head_of(target, i);
-        const uint64_t next = next_of(target, head), previous = previous_of(target, head);
+        const uint64_t next = next_of(target, head),
+                       previous = previous_of(target, head);
         if (next == 0 || previous == 0 || next % 8 != 0 || previous % 8 != 0)
             return false;
     }
@@ -102,8 +103,7 @@ static uint64_t walk(krs__target *target, uint64_t head, int forth, int back,
     uint64_t at = head;
     for (uint64_t i = 0; i < MOST_OBJECTS; i++) {
         const uint64_t next = link_at(target, at + (uint64_t)forth);
-        if (next == 0 || next % 8 != 0 ||
-            link_at(target, next + (uint64_t)back) != at)
+        if (next == 0 || next % 8 != 0 || link_at(target, next + (uint64_t)back) != at)
             return at;
         if (next == head || next == end)
             return next;

@@ -1,9 +1,10 @@
 /* layout.h - where the interpreter's structs of each version of CPython have what is
- * read of them, as offsets in bytes. One file a minor version has the numbers; no header
- * of Python is included, since one program reads all versions.
+ * read of them, as offsets in bytes. One file a minor version has the numbers; no
+ * header of Python is included, since one program reads all versions.
  *
- * Numbers that may differ between patch releases (the interpreter's own state) are where
- * to begin to look: interpreter.c believes nothing there that does not check out. */
+ * Numbers that may differ between patch releases (the interpreter's own state) are
+ * where to begin to look: interpreter.c believes nothing there that does not check out.
+ */
 #ifndef KRS_OUTSIDE_LAYOUT_H
 #define KRS_OUTSIDE_LAYOUT_H
 

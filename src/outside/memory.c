@@ -111,8 +111,8 @@ static void note_failure(krs__memory *memory, int error) {
 static void fill(krs__memory *memory, krs__piece *piece, uint64_t first, uint64_t begin,
                  uint64_t end) {
     while (begin < end && memory->failure == 0) {
-        const ptrdiff_t got = memory->read(
-            memory->context, begin, piece->bytes + (begin - first), end - begin);
+        const ptrdiff_t got = memory->read(memory->context, begin,
+                                           piece->bytes + (begin - first), end - begin);
         if (got < 0)
             note_failure(memory, errno);
         const uint64_t read =
@@ -170,7 +170,8 @@ static const krs__piece *piece_of(krs__memory *memory, uint64_t address) {
     return slot;
 }
 
-/* Bytes at `address` in our copy, all of them in one page; NULL where there are none. */
+/* Bytes at `address` in our copy, all of them in one page; NULL where there are none.
+ */
 static const uint8_t *bytes_at(krs__memory *memory, uint64_t address) {
     const krs__piece *piece = piece_of(memory, address);
     if (piece == NULL)

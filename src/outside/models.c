@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/amount.h"
+#include "base/array.h"
 #include "outside/reading.h"
 
 /* ---- variables -------------------------------------------------------------- */
@@ -14,10 +14,11 @@ static unsigned bytes_of_dtype(const char *name) {
     static const struct {
         const char *name;
         unsigned bytes;
-    } known[] = {{"float32", 4},   {"float64", 8},  {"float16", 2},  {"bfloat16", 2},
-                 {"bool", 1},      {"int8", 1},     {"uint8", 1},    {"int16", 2},
-                 {"uint16", 2},    {"int32", 4},    {"uint32", 4},   {"int64", 8},
-                 {"uint64", 8},    {"complex64", 8}, {"complex128", 16},
+    } known[] = {{"float32", 4},       {"float64", 8},    {"float16", 2},
+                 {"bfloat16", 2},      {"bool", 1},       {"int8", 1},
+                 {"uint8", 1},         {"int16", 2},      {"uint16", 2},
+                 {"int32", 4},         {"uint32", 4},     {"int64", 8},
+                 {"uint64", 8},        {"complex64", 8},  {"complex128", 16},
                  {"float8_e4m3fn", 1}, {"float8_e5m2", 1}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(known[i].name, name))
@@ -41,12 +42,11 @@ static bool read_bytes(krs__target *target, uint64_t variable, uint64_t *bytes) 
     uint64_t product = bytes_of_dtype(dtype);
     for (uint64_t i = 0; i < rank; i++) {
         int64_t size;
-        if (!krs__int_of(target,
-                         krs__memory_pointer(&target->memory,
-                                             shape + KRS__TUPLE_ITEMS + i * 8),
-                         &size) ||
-            size < 0 ||
-            (size > 0 && product > UINT64_MAX / (uint64_t)size))
+        if (!krs__int_of(
+                target,
+                krs__memory_pointer(&target->memory, shape + KRS__TUPLE_ITEMS + i * 8),
+                &size) ||
+            size < 0 || (size > 0 && product > UINT64_MAX / (uint64_t)size))
             return false;
         product *= (uint64_t)size;
     }
@@ -228,7 +228,8 @@ krs_status krs__models_nest(const krs__reading *reading, const krs_referrers *re
         if (waves[named] != 0)
             root_count = named; /* C code holds parts of what it holds */
     if (status == KRS_OK)
-        status = krs_graph_paths(reading->graph, roots, NULL, root_count, barred, parent);
+        status =
+            krs_graph_paths(reading->graph, roots, NULL, root_count, barred, parent);
     for (size_t i = 0; status == KRS_OK && i < count; i++)
         if (is_held(referrers, parent, nodes[i]))
             models[i].part_of = UINT32_MAX;

@@ -61,7 +61,8 @@ static krs_status check_sys(krs_outside *outside, uint64_t sys,
         return refuse(outside, KRS_OUTSIDE_LAYOUT, "", error);
     if ((version >> 16 & 0xff) != target->layout.minor ||
         (target->version != 0 && version != target->version)) {
-        snprintf(more, sizeof more, " says it is CPython 3.%d", (int)(version >> 16 & 255));
+        snprintf(more, sizeof more, " says it is CPython 3.%d",
+                 (int)(version >> 16 & 255));
         return refuse(outside, KRS_OUTSIDE_VERSION, more, error);
     }
     target->version = (uint32_t)version;
@@ -154,8 +155,8 @@ static krs_status explain(const krs_outside *outside, krs_status status,
 
 static krs_status read_all(krs_outside *outside, const krs_outside_limits *limits,
                            krs_outside_error *error) {
-    const unsigned tries = limits != NULL && limits->tries ? limits->tries
-                                                           : DEFAULT_TRIES;
+    const unsigned tries =
+        limits != NULL && limits->tries ? limits->tries : DEFAULT_TRIES;
     krs_status status = krs__process_open(&outside->process, &outside->target, error);
     if (status == KRS_OK)
         status = find(outside, tries, error);
@@ -176,8 +177,8 @@ static krs_outside *new_outside(const krs_outside_limits *limits, krs__reader *r
     krs_outside *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
-    const uint64_t bytes = limits != NULL && limits->bytes ? limits->bytes
-                                                           : DEFAULT_BYTES;
+    const uint64_t bytes =
+        limits != NULL && limits->bytes ? limits->bytes : DEFAULT_BYTES;
     made->reading.target = &made->target;
     krs__memory_init(&made->target.memory, read,
                      context != NULL ? context : &made->process,

@@ -18,7 +18,8 @@ typedef struct {
 bool krs__process_parse(const char *text, size_t length, krs__process *process);
 
 /* Makes sure that it is there, alive and ours. KRS_UNSUPPORTED with `*error`. */
-krs_status krs__process_find(pid_t pid, krs__process *process, krs_outside_error *error);
+krs_status krs__process_find(pid_t pid, krs__process *process,
+                             krs_outside_error *error);
 
 /* Says what became of a process whose memory could not be read, `failure` being errno:
  * it ended, or the kernel forbids it. */

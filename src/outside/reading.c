@@ -65,7 +65,8 @@ static uint64_t dict_of_module(krs__target *target, uint64_t module) {
                : 0;
 }
 
-/* The dict of the module sys, if `table` is the dict of all modules: then sys has it. */
+/* The dict of the module sys, if `table` is the dict of all modules: then sys has it.
+ */
 static uint64_t sys_of(krs__target *target, uint64_t table) {
     const krs__type *type = krs__type_of(target, table);
     if (type == NULL || type->kind != KRS__KIND_DICT)
@@ -92,11 +93,11 @@ static uint64_t find_sys(krs__reading *reading) {
 }
 
 krs_status krs__reading_find(krs__reading *reading, uint64_t *sys) {
-    krs_status status = krs__frames_visit(reading->target, add_frame, reading,
-                                          &reading->torn);
+    krs_status status =
+        krs__frames_visit(reading->target, add_frame, reading, &reading->torn);
     if (status == KRS_OK)
-        status = krs__collector_visit(reading->target, add_object, reading,
-                                      &reading->torn);
+        status =
+            krs__collector_visit(reading->target, add_object, reading, &reading->torn);
     if (status != KRS_OK)
         return status;
     *sys = find_sys(reading);
@@ -170,7 +171,8 @@ static krs_status add_nodes(krs__reading *reading) {
     krs_status status = krs_graph_new(&reading->graph);
     size_t kept = 0;
     for (size_t i = 0; i < reading->running_count && status == KRS_OK; i++) {
-        status = krs_graph_node(reading->graph, key_of(reading->running[i].frame), &node);
+        status =
+            krs_graph_node(reading->graph, key_of(reading->running[i].frame), &node);
         if (status == KRS_OK && node == kept) /* a torn chain may come back to one */
             reading->running[kept++] = reading->running[i];
     }

@@ -31,8 +31,8 @@ typedef struct {
     krs_status status; /* of what is called back */
 } krs__reading;
 
-/* Finds frames, objects and modules; the first two begin `torn` anew. `*sys` becomes the
- * dict of the module sys, 0 where there is none. */
+/* Finds frames, objects and modules; the first two begin `torn` anew. `*sys` becomes
+ * the dict of the module sys, 0 where there is none. */
 krs_status krs__reading_find(krs__reading *reading, uint64_t *sys);
 
 /* Makes the graph of what was found and what it leads to. */

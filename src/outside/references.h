@@ -70,8 +70,8 @@ void krs__frame_references(krs__target *target, uint64_t object,
 void krs__generator_references(krs__target *target, uint64_t generator,
                                krs__reference_visitor *visit, void *context);
 
-/* Calls `visit` for each frame of each thread of the interpreter, innermost first; stops
- * where a chain is torn. Returns how many are not as they should be. */
+/* Calls `visit` for each frame of each thread of the interpreter, innermost first;
+ * stops where a chain is torn. Returns how many are not as they should be. */
 typedef krs_status krs__frame_visitor(void *context, uint64_t frame, uint64_t thread);
 krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
                              void *context, size_t *torn);

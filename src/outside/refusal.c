@@ -24,9 +24,10 @@ static const struct {
     [KRS_OUTSIDE_NOT_64_BITS] = {"process %s is a program of 32 bits, whose memory is "
                                  "not known here",
                                  ""},
-    [KRS_OUTSIDE_VERSION] = {"process %s, which is not known here; CPython 3.10 to 3.13 "
-                             "are",
-                             "keraser.why(model) in the process itself can tell"},
+    [KRS_OUTSIDE_VERSION] =
+        {"process %s, which is not known here; CPython 3.10 to 3.13 "
+         "are",
+         "keraser.why(model) in the process itself can tell"},
     [KRS_OUTSIDE_FREE_THREADED] = {"process %s is a free-threaded Python, whose memory "
                                    "is not known here",
                                    "keraser.why(model) in the process itself can tell"},
@@ -39,8 +40,9 @@ static const struct {
     [KRS_OUTSIDE_LAYOUT] = {"the memory of process %s is not laid out as that of a "
                             "CPython that is known here",
                             "keraser.why(model) in the process itself can tell"},
-    [KRS_OUTSIDE_TOO_LARGE] = {"the heap of process %s is larger than what may be copied",
-                               "keraser.why(model) in the process itself can tell"},
+    [KRS_OUTSIDE_TOO_LARGE] =
+        {"the heap of process %s is larger than what may be copied",
+         "keraser.why(model) in the process itself can tell"},
     [KRS_OUTSIDE_SYSTEM] = {"process %s", ""},
 };
 

@@ -49,11 +49,11 @@ krs__role krs__role_of(krs__target *target, krs__type *type) {
     if (!(type->flags & KRS__FLAG_HEAP_TYPE) ||
         !krs__memory_word(&target->memory, type->mro + KRS__OBJECT_SIZE, &count))
         return type->role;
-    for (uint64_t i = 0;
-         i < count && i < MOST_BASES && type->role == KRS__ROLE_NONE; i++)
+    for (uint64_t i = 0; i < count && i < MOST_BASES && type->role == KRS__ROLE_NONE;
+         i++)
         type->role = role_of_class(
-            target, krs__memory_pointer(&target->memory,
-                                        type->mro + KRS__TUPLE_ITEMS + i * 8));
+            target,
+            krs__memory_pointer(&target->memory, type->mro + KRS__TUPLE_ITEMS + i * 8));
     return type->role;
 }
 
@@ -69,11 +69,11 @@ bool krs__type_module(krs__target *target, const krs__type *type, char *text,
 bool krs__type_qualname(krs__target *target, const krs__type *type, char *text,
                         size_t room) {
     return type->flags & KRS__FLAG_HEAP_TYPE &&
-           krs__text_of(target,
-                        krs__memory_pointer(&target->memory,
-                                            type->address +
-                                                target->layout.type_qualname),
-                        text, room);
+           krs__text_of(
+               target,
+               krs__memory_pointer(&target->memory,
+                                   type->address + target->layout.type_qualname),
+               text, room);
 }
 
 void krs__type_full_name(krs__target *target, const krs__type *type, char *text,

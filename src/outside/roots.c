@@ -39,8 +39,9 @@ krs_status krs__reading_roots(const krs__reading *reading, const uint8_t *barred
             named[reading->modules[i].node] = 1;
         for (uint8_t wave = 0; wave < 2; wave++)
             for (krs_node node = 0; node < node_count; node++)
-                if (!barred[node] && (wave == 0 ? named[node] != 0
-                                                : !named[node] && unexplained[node] > 0)) {
+                if (!barred[node] &&
+                    (wave == 0 ? named[node] != 0
+                               : !named[node] && unexplained[node] > 0)) {
                     order[used] = wave;
                     roots[used++] = node;
                 }

@@ -51,12 +51,12 @@ void krs__scan(krs__target *target, uint64_t object, const krs__type *type,
         if (!krs__memory_word(&target->memory, object + offset, &word))
             return;
         const char *field = field_of(type, offset);
-        const krs__reference reference = {
-            .target = word,
-            .how = field == NULL                  ? KRS__HOW_SCANNED
-                   : offset == KRS__TYPE_DICT ? KRS__HOW_DICT
-                                                  : KRS__HOW_FIELD,
-            .field = field};
+        const krs__reference reference = {.target = word,
+                                          .how = field == NULL ? KRS__HOW_SCANNED
+                                                 : offset == KRS__TYPE_DICT
+                                                     ? KRS__HOW_DICT
+                                                     : KRS__HOW_FIELD,
+                                          .field = field};
         if (word != 0 && word % 8 == 0 && !visit(context, &reference))
             return;
     }

@@ -120,8 +120,8 @@ static size_t over_cell(const krs__chain *chain, size_t i) {
 }
 
 static void take_name(const krs__chain *chain, uint64_t name, krs__step *step) {
-    if (name == 0 || !krs__text_of(chain->reading->target, name, step->name,
-                                   sizeof step->name))
+    if (name == 0 ||
+        !krs__text_of(chain->reading->target, name, step->name, sizeof step->name))
         step->name[0] = '\0';
 }
 
@@ -203,10 +203,9 @@ static void take_key(const krs__chain *chain, uint64_t key, krs__step *step) {
 
 static size_t take_step(const krs__chain *chain, size_t i, krs__step *step) {
     krs__reference found;
-    *step = (krs__step){
-        .kind = KRS__STEP_REFERENCE,
-        .object = krs__reading_address(chain->reading, chain->nodes[i]),
-        .type = krs__reading_type(chain->reading, chain->nodes[i])};
+    *step = (krs__step){.kind = KRS__STEP_REFERENCE,
+                        .object = krs__reading_address(chain->reading, chain->nodes[i]),
+                        .type = krs__reading_type(chain->reading, chain->nodes[i])};
     if (!reference_from(chain, i, &found))
         return i + 1;
     switch (found.how) {

@@ -21,13 +21,13 @@ enum { KRS__STEP_NAME = 64 };
 typedef struct {
     krs__step_kind kind;
     uint64_t object;
-    krs__type *type; /* NULL for a running frame */
+    krs__type *type;           /* NULL for a running frame */
     char name[KRS__STEP_NAME]; /* a key as repr() has it; "" where there is none */
     uint64_t key;              /* of an item of a dict */
 } krs__step;
 
-/* The steps of a chain, but the last node; at most `room`, those in the middle left out.
- * Returns how many. */
+/* The steps of a chain, but the last node; at most `room`, those in the middle left
+ * out. Returns how many. */
 size_t krs__steps_read(const krs__chain *chain, krs__step *steps, size_t room);
 
 /* What an object is called beside its type: a function's name, "f() (file.py:3)" of a

@@ -60,9 +60,8 @@ static bool open_tables(tables *t) {
         return false;
     for (unsigned i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr segment;
-        if (!krs__memory_copy(t->memory,
-                              t->base + header.e_phoff + i * sizeof segment, &segment,
-                              sizeof segment))
+        if (!krs__memory_copy(t->memory, t->base + header.e_phoff + i * sizeof segment,
+                              &segment, sizeof segment))
             return false;
         if (segment.p_type == PT_LOAD && !biased) {
             t->bias = t->base - (segment.p_vaddr & ~UINT64_C(0xfff));

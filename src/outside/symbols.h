@@ -15,8 +15,8 @@ typedef enum {
 /* What is mapped at `base`, where its file begins. */
 krs__elf krs__elf_at(krs__memory *memory, uint64_t base);
 
-/* The address of the exported symbol `name` of the file mapped at `base`; 0 where it has
- * none. */
+/* The address of the exported symbol `name` of the file mapped at `base`; 0 where it
+ * has none. */
 uint64_t krs__symbol_find(krs__memory *memory, uint64_t base, const char *name);
 
 #endif

@@ -187,9 +187,9 @@ void krs__repr_of(krs__target *target, uint64_t object, char *text, size_t room)
     put(&w, "(");
     for (uint64_t i = 0; i < count && i < MOST_ITEMS; i++) {
         put(&w, i > 0 ? ", " : "");
-        put_plain(target, &w,
-                  krs__memory_pointer(&target->memory,
-                                      object + KRS__TUPLE_ITEMS + i * 8));
+        put_plain(
+            target, &w,
+            krs__memory_pointer(&target->memory, object + KRS__TUPLE_ITEMS + i * 8));
     }
     put(&w, count > MOST_ITEMS ? ", ...)" : count == 1 ? ",)" : ")");
 }

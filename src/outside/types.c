@@ -1,6 +1,7 @@
-/* Types of the target. An address is believed to be a type when its own type is one that
- * says so, its sizes are possible and its name is text: what garbage rarely is, and
- * where it is, it only makes a wrong name, since whoever asks checks what it reads. */
+/* Types of the target. An address is believed to be a type when its own type is one
+ * that says so, its sizes are possible and its name is text: what garbage rarely is,
+ * and where it is, it only makes a wrong name, since whoever asks checks what it reads.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* A path in words, as keraser.why() in Python has them (python/keraser/names.py): a place
- * where a user can lay hands on something, and hops from there, `results[0] →
+/* A path in words, as keraser.why() in Python has them (python/keraser/names.py): a
+ * place where a user can lay hands on something, and hops from there, `results[0] →
  * History.model`. */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,11 +17,11 @@ typedef struct {
     size_t count, at; /* the first step that no word covers yet */
     char code[160];   /* of the place, as an expression; "" where there is none */
     char function[KRS__NAME_BYTES * 2]; /* of a local, whose it is */
-    char container[KRS__NAME_BYTES]; /* the last one whose item the place is */
+    char container[KRS__NAME_BYTES];    /* the last one whose item the place is */
     char hops[MOST_STEPS][HOP_BYTES];
     size_t hop_count;
-    const char *via;     /* kind of the first hop, "" where there is none */
-    const char *let_go;  /* what the last object does to let go, "" for most */
+    const char *via;    /* kind of the first hop, "" where there is none */
+    const char *let_go; /* what the last object does to let go, "" for most */
     krs_outside_holder *holder;
 } path;
 
@@ -80,16 +80,22 @@ static bool is_from(const path *p, size_t i, const char *prefix) {
 
 /* ---- where a path begins ------------------------------------------------------ */
 
+/* Text, cut where there is no more room. */
+static void copy(char *to, size_t room, const char *text) {
+    to[0] = '\0';
+    append(to, room, "%s", text);
+}
+
 static void set_place(path *p, const char *kind, const char *text, const char *code) {
-    snprintf(p->holder->kind, sizeof p->holder->kind, "%s", kind);
-    snprintf(p->holder->place, sizeof p->holder->place, "%s", text);
-    snprintf(p->code, sizeof p->code, "%s", code);
+    copy(p->holder->kind, sizeof p->holder->kind, kind);
+    copy(p->holder->place, sizeof p->holder->place, text);
+    copy(p->code, sizeof p->code, code);
 }
 
 static bool is_result(const char *name) {
     const char *at = name + strspn(name, "_");
-    return at > name && (*at == '\0' || (at == name + 1 &&
-                                         at[strspn(at, "0123456789")] == '\0'));
+    return at > name &&
+           (*at == '\0' || (at == name + 1 && at[strspn(at, "0123456789")] == '\0'));
 }
 
 static bool is_last_error(const char *name) {
@@ -194,11 +200,12 @@ static void start_in_frame(path *p, const krs__reading *reading,
     snprintf(text, sizeof text, "frame %s%s, local '%s' %s", label, thread, name,
              where != NULL ? where : "");
     set_place(p, "local", text, name);
-    snprintf(p->function, sizeof p->function, "%s", label);
+    copy(p->function, sizeof p->function, label);
     p->at = 1;
 }
 
-/* What IPython and TensorFlow keep, wherever the path to it began: the last such step. */
+/* What IPython and TensorFlow keep, wherever the path to it began: the last such step.
+ */
 static bool start_at_landmark(path *p) {
     static const struct {
         const char *module, *attribute, *kind, *text;
@@ -248,12 +255,12 @@ static void add_items(path *p) {
         append(holder->place, sizeof holder->place, "[%s]", p->steps[p->at].name);
         if (*p->code)
             append(p->code, sizeof p->code, "[%s]", p->steps[p->at].name);
-        snprintf(p->container, sizeof p->container, "%s", p->steps[p->at].type->name);
+        copy(p->container, sizeof p->container, p->steps[p->at].type->name);
     }
     if (p->at < p->count && p->steps[p->at].kind == KRS__STEP_MEMBER && *p->code &&
         p->steps[p->at].type != NULL) {
         append(holder->place, sizeof holder->place, ", a member");
-        snprintf(p->container, sizeof p->container, "%s", p->steps[p->at].type->name);
+        copy(p->container, sizeof p->container, p->steps[p->at].type->name);
         p->at++;
     }
 }
@@ -274,7 +281,7 @@ static const char *called(path *p, const krs__step *step, char *text, size_t roo
 
 /* Through tracebacks and frames to the variable that an error holds on to. */
 static size_t hop_error(path *p, size_t i, char *text) {
-    char label[KRS__NAME_BYTES * 2], error[KRS__NAME_BYTES] = "traceback";
+    char label[KRS__NAME_BYTES * 2], error[KRS__NAME_BYTES + 8] = "traceback";
     for (; i < p->count && !is_type(p, i, "traceback") &&
            (!strcmp(p->steps[i].name, "__traceback__") ||
             !strcmp(p->steps[i].name, "__context__") ||
@@ -411,7 +418,7 @@ static void write_path(path *p) {
     }
     if (!strcmp(holder->kind, "registry") && p->hop_count > 0)
         first = p->hop_count - 1; /* what lies between is the framework's own */
-    snprintf(holder->path, sizeof holder->path, "%s", holder->place);
+    copy(holder->path, sizeof holder->path, holder->place);
     const size_t left = p->hop_count - first;
     for (size_t i = first; i < p->hop_count; i++) {
         if (left > HOP_LIMIT && i == first + 2) {
@@ -422,7 +429,8 @@ static void write_path(path *p) {
     }
 }
 
-/* ---- what to do ------------------------------------------------------------------- */
+/* ---- what to do -------------------------------------------------------------------
+ */
 
 static void write_line(const path *p, char *line, size_t room) {
     const char *code = p->code;
@@ -450,7 +458,8 @@ static void write_fix(const path *p) {
     const size_t room = sizeof holder->fix;
     write_line(p, line, sizeof line);
     if (!strcmp(holder->kind, "error"))
-        snprintf(fix, room, "sys.last_exc = sys.last_value = sys.last_traceback = None");
+        snprintf(fix, room,
+                 "sys.last_exc = sys.last_value = sys.last_traceback = None");
     else if (!strcmp(holder->kind, "notebook"))
         snprintf(fix, room, "%%reset -f out");
     else if (!strcmp(holder->kind, "registry"))
@@ -463,12 +472,12 @@ static void write_fix(const path *p) {
     else if (!strcmp(holder->kind, "local"))
         snprintf(fix, room, "%.130s in %.60s, or return from it", line, p->function);
     else
-        snprintf(fix, room, "%s", line);
+        copy(fix, room, line);
 }
 
 void krs__chain_describe(const krs__chain *chain, krs_outside_holder *holder) {
-    path p = {.target = chain->reading->target, .holder = holder, .via = "",
-              .let_go = ""};
+    path p = {
+        .target = chain->reading->target, .holder = holder, .via = "", .let_go = ""};
     p.count = krs__steps_read(chain, p.steps, MOST_STEPS);
     start(&p, chain);
     add_items(&p);

@@ -151,7 +151,8 @@ static uint64_t module(fake_heap *heap, const char *name) {
     return at;
 }
 
-/* ---- the whole -------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------
+ */
 
 static void make_runtime(fake_heap *heap) {
     enum { COLLECTOR = 512, HEADS = 4 };
@@ -191,8 +192,7 @@ static void make_types(fake_heap *heap) {
                           ~(uint64_t)KRS__FLAG_GC);
     heap->model_type = class(heap, "keras.src.models.model", "Model");
     heap->layer_type = class(heap, "keras.src.layers.layer", "Layer");
-    heap->variable_type =
-        class(heap, "keras.src.backend.common.variables", "Variable");
+    heap->variable_type = class(heap, "keras.src.backend.common.variables", "Variable");
 }
 
 static void make_model(fake_heap *heap) {
@@ -229,7 +229,8 @@ void fake_heap_make(fake_heap *heap, unsigned minor) {
     put(heap, heap->main_dict, "models", heap->models_list);
 }
 
-/* ---- as memory ---------------------------------------------------------------------- */
+/* ---- as memory ----------------------------------------------------------------------
+ */
 
 ptrdiff_t fake_heap_read(void *context, uint64_t address, void *to, size_t size) {
     const fake_bytes *memory = context;

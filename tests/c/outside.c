@@ -34,7 +34,8 @@ static void for_each_version(void (*check)(void)) {
     }
 }
 
-/* ---- what is there ------------------------------------------------------------------ */
+/* ---- what is there ------------------------------------------------------------------
+ */
 
 static void check_model(void) {
     krs_outside *outside;
@@ -68,7 +69,8 @@ static void a_model_and_its_holder_are_found_in_each_layout(void **state) {
     for_each_version(check_model);
 }
 
-/* ---- refusals -------------------------------------------------------------------------- */
+/* ---- refusals
+ * -------------------------------------------------------------------------- */
 
 static void check_no_collector(void) {
     fake_heap_set(&heap, heap.interpreter + 512 + 72, 0);
@@ -105,7 +107,8 @@ static void a_free_threaded_python_is_refused(void **state) {
     assert_int_equal(refusal_of_heap(), KRS_OUTSIDE_FREE_THREADED);
 }
 
-/* ---- torn and garbage --------------------------------------------------------------------- */
+/* ---- torn and garbage
+ * --------------------------------------------------------------------- */
 
 static void check_tear(void) {
     krs_outside *outside;
@@ -131,8 +134,8 @@ static void a_torn_list_is_read_from_both_ends_and_told(void **state) {
 static void check_garbage(void) {
     static fake_heap whole;
     whole = heap;
-    const uint64_t words[] = {0, 8, UINT64_MAX, (uint64_t)1 << 62, FAKE_BASE,
-                              heap.model, heap.interpreter};
+    const uint64_t words[] = {0,         8,          UINT64_MAX,      (uint64_t)1 << 62,
+                              FAKE_BASE, heap.model, heap.interpreter};
     for (uint64_t at = FAKE_BASE; at < FAKE_BASE + whole.used; at += 8) {
         heap = whole;
         fake_heap_set(&heap, at, words[at / 8 % LENGTH_OF(words)]);
@@ -145,7 +148,9 @@ static void any_word_may_be_garbage(void **state) {
     for_each_version(check_garbage);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory
+ * ------------------------------------------------------------------------------------
+ */
 
 static ptrdiff_t read_little(void *context, uint64_t address, void *to, size_t size) {
     const uint64_t end = *(const uint64_t *)context;
@@ -204,7 +209,8 @@ static void the_copy_has_a_limit(void **state) {
     krs__memory_free(&memory);
 }
 
-/* ---- /proc/PID/stat ---------------------------------------------------------------------------- */
+/* ---- /proc/PID/stat
+ * ---------------------------------------------------------------------------- */
 
 #define FIELDS " 1 2 3 4 -1 6 7 8 9 10 11 12 13 14 15 16 17 18 987654 20 21"
 

@@ -1,5 +1,5 @@
-"""A target of test_outside.py: keeps a model while it does what its mode says, and tells
-at the end what came of it. Any Python from 3.10 on runs it.
+"""A target of test_outside.py: keeps a model while it does what its mode says, and
+tells at the end what came of it. Any Python from 3.10 on runs it.
 
 python outside_target.py MODE, then a line on its standard input ends it:
     allocate  makes and drops objects and cycles, on two threads, and adds up
@@ -35,7 +35,7 @@ def told_to_stop():
 
 
 def work(rounds):
-    """Objects that die young, cycles that the collector has to find, dicts that grow."""
+    """Objects that die young, cycles for the collector to find, dicts that grow."""
     total, table = 0, {}
     for i in range(rounds):
         first = last = Node(None)

@@ -1,9 +1,9 @@
 """The outside reader against processes that do not stand still: no target is harmed, no
 reading hangs, and each either names the model or says in a line why it did not.
 
-KERASER_OUTSIDE_PYTHONS names further Pythons to read, separated by colons: some with Keras
-train it, the others do without. 500 readings each; versions that are absent are skipped by
-name. Prints figures: pytest -s shows them.
+KERASER_OUTSIDE_PYTHONS names further Pythons to read, separated by colons: those with
+Keras train it, too. 500 readings each; versions that are absent are skipped by name.
+Prints figures.
 """
 
 import json
@@ -49,9 +49,10 @@ def says_version(python, version):
 PYTHONS = find_pythons()
 
 
-class Target:
-    running = []  # for those that a failed test leaves
+RUNNING = []  # for those that a failed test leaves
 
+
+class Target:
     def __init__(self, python, mode, *more):
         self.process = subprocess.Popen(
             [python, str(TARGET), mode, *more],
@@ -60,7 +61,7 @@ class Target:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.running.append(self.process)
+        RUNNING.append(self.process)
         assert self.process.stdout.readline() == "ready\n"
 
     def end(self):
@@ -161,8 +162,8 @@ def has_keras(python):
 @pytest.fixture(autouse=True)
 def nobody_is_left():
     yield
-    while Target.running:
-        process = Target.running.pop()
+    while RUNNING:
+        process = RUNNING.pop()
         process.kill()
         process.communicate()
 

@@ -1,8 +1,8 @@
-"""A program without TensorFlow whose objects are held in every way there is; classes are
-called like those of Keras. Any Python from 3.10 on runs it; it imports nothing of ours.
+"""A program without TensorFlow whose objects are held in every way there is; classes
+are called like those of Keras. Any Python from 3.10 on runs it, without keraser.
 
-python holders_target.py prints "ready", and a line for each line it is given: a sum over
-its models, so that a change in them would be seen.
+python holders_target.py prints "ready", and a line for each line it is given: a sum
+over its models, so that a change in them would be seen.
 """
 
 import collections
@@ -45,7 +45,7 @@ class Net(Model):
 
 
 class Slotted:
-    __slots__ = ("other", "kept")
+    __slots__ = ("kept", "other")
 
     def __init__(self, kept):
         self.kept = kept
@@ -66,7 +66,7 @@ def closure_over(m):
     return inner
 
 
-def defaults(x, model=Model("in_default"), *, key=Model("in_keyword_default")):  # noqa: B008
+def defaults(model=Model("in_default"), *, key=Model("in_keyword_default")):  # noqa: B008
     return model, key
 
 
@@ -77,11 +77,13 @@ def generate(model):
 
 @functools.lru_cache(maxsize=4)
 def bounded(key):
+    assert key
     return Model("in_bounded_cache")
 
 
 @functools.lru_cache(maxsize=None)  # noqa: UP033
 def unbounded(key):
+    assert key
     return Model("in_cache")
 
 
@@ -93,7 +95,11 @@ def fail():
 plain = Model("plain")
 models = [None, None, Model("in_list")]
 table = {"a": {"best": (1, Model("in_dict"))}, "ö": Model("in_umlaut")}
-by_number = {-3: Model("by_negative"), 2**40: Model("by_large"), (1, "x"): Model("by_tuple")}
+by_number = {
+    -3: Model("by_negative"),
+    2**40: Model("by_large"),
+    (1, "x"): Model("by_tuple"),
+}
 members = {Model("in_set")}
 queue = collections.deque([0] * 70 + [Model("in_deque")])
 ordered = collections.OrderedDict(a=Model("in_ordered"))

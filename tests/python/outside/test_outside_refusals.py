@@ -1,5 +1,5 @@
-"""What cannot be read is refused in a line, at once; what becomes of a process while it is
-read is told, and nothing hangs."""
+"""What cannot be read is refused in a line, at once; what becomes of a process while it
+is read is told, and nothing hangs."""
 
 import os
 import random
@@ -57,7 +57,9 @@ def test_a_program_that_is_not_python_is_refused():
             other.kill()
 
 
-@pytest.mark.parametrize("words", [[], ["x"], ["0"], ["-1"], ["1", "2", "3"], ["1", "-j"]])
+@pytest.mark.parametrize(
+    "words", [[], ["x"], ["0"], ["-1"], ["1", "2", "3"], ["1", "-j"]]
+)
 def test_what_is_no_question_is_a_mistake(words):
     done = subprocess.run(
         [reader.KERASER, "why", *words], capture_output=True, text=True, check=False
