@@ -200,13 +200,19 @@ int krs__frame_line(krs__target *target, uint64_t frame) {
 
 /* ---- variables ------------------------------------------------------------- */
 
+/* What C code calls begins with such a frame, which has no code of its own. */
+static bool is_entry(krs__target *target, uint64_t frame) {
+    uint8_t owner;
+    return target->layout.minor >= 12 &&
+           krs__memory_byte(&target->memory, frame + target->layout.frame_owner,
+                            &owner) &&
+           owner == OWNED_BY_C_STACK;
+}
+
 uint64_t krs__frame_code(krs__target *target, uint64_t frame) {
-    uint8_t owner = 0;
     const uint64_t code =
         krs__memory_pointer(&target->memory, frame + target->layout.frame_code);
-    if (target->layout.minor >= 12)
-        krs__memory_byte(&target->memory, frame + target->layout.frame_owner, &owner);
-    return owner != OWNED_BY_C_STACK && is_code(target, code) ? code : 0;
+    return !is_entry(target, frame) && is_code(target, code) ? code : 0;
 }
 
 void krs__frame_variables(krs__target *target, uint64_t frame,
@@ -326,6 +332,10 @@ krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
             krs__memory_pointer(&target->memory, thread + layout->thread_ident);
         uint64_t frame = top_of(target, thread);
         for (; depth < MOST_FRAMES && frame != 0; depth++) {
+            if (krs__frame_code(target, frame) == 0 && !is_entry(target, frame)) {
+                ++*torn; /* its memory is used for something else by now */
+                break;
+            }
             const krs_status status = visit(context, frame, ident);
             if (status != KRS_OK)
                 return status;

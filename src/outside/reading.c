@@ -92,9 +92,24 @@ static uint64_t find_sys(krs__reading *reading) {
     return 0;
 }
 
+/* Frames come and go in microseconds, so they are read before anything else, and again
+ * where a chain is torn: it is only a few pieces. */
+static krs_status find_frames(krs__reading *reading) {
+    enum { TRIES = 10 };
+    krs_status status = KRS_OK;
+    for (int i = 0; i < TRIES && status == KRS_OK; i++) {
+        if (i > 0)
+            krs__memory_forget(&reading->target->memory);
+        reading->running_count = reading->torn = 0;
+        status = krs__frames_visit(reading->target, add_frame, reading, &reading->torn);
+        if (reading->torn == 0)
+            break;
+    }
+    return status;
+}
+
 krs_status krs__reading_find(krs__reading *reading, uint64_t *sys) {
-    krs_status status =
-        krs__frames_visit(reading->target, add_frame, reading, &reading->torn);
+    krs_status status = find_frames(reading);
     if (status == KRS_OK)
         status =
             krs__collector_visit(reading->target, add_object, reading, &reading->torn);

@@ -1,5 +1,6 @@
 /* The outside reader on made memory: what is there is found, in the layout of each
  * version; what is torn or garbage is passed over or refused. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,10 +117,15 @@ static void check_tear(void) {
     krs_outside_figures figures;
     size_t count;
     const uint64_t head = heap.model - 16, next = fake_heap_word(&heap, head);
+    assert_int_equal(open_heap(&outside, &error), KRS_OK);
+    krs_outside_figures_get(outside, &figures);
+    const uint64_t objects = figures.objects;
+    krs_outside_free(outside);
     fake_heap_set(&heap, next + 8, heap.list_head); /* no longer leads back */
     assert_int_equal(open_heap(&outside, &error), KRS_OK);
     krs_outside_figures_get(outside, &figures);
     assert_int_equal(figures.torn, 1);
+    assert_int_equal(figures.objects, objects);
     krs_outside_models(outside, &count);
     assert_int_equal(count, 1);
     krs_outside_free(outside);
@@ -176,6 +182,58 @@ static void what_cannot_be_read_is_told_and_nothing_else(void **state) {
     assert_false(krs__memory_word(&memory, UINT64_MAX - 3, &word));
     assert_int_equal(krs__memory_status(&memory), KRS_OK);
     assert_int_equal(memory.copied, KRS__PAGE_BYTES * 2 + 8);
+    krs__memory_free(&memory);
+}
+
+/* The second of four pages cannot be read. */
+static ptrdiff_t read_around_hole(void *context, uint64_t address, void *to,
+                                  size_t size) {
+    const uint64_t hole = FAKE_BASE + KRS__PAGE_BYTES;
+    (void)context;
+    if (address >= hole && address < hole + KRS__PAGE_BYTES) {
+        errno = EFAULT;
+        return -1;
+    }
+    if (address < hole && size > hole - address)
+        size = hole - address;
+    memset(to, 7, size);
+    return (ptrdiff_t)size;
+}
+
+static void pages_behind_a_hole_are_read(void **state) {
+    (void)state;
+    uint64_t word;
+    krs__memory memory;
+    krs__memory_init(&memory, read_around_hole, NULL, SIZE_MAX);
+    assert_int_equal(
+        krs__memory_add(&memory, FAKE_BASE, FAKE_BASE + KRS__PAGE_BYTES * 4), KRS_OK);
+    assert_true(krs__memory_word(&memory, FAKE_BASE, &word));
+    assert_false(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES, &word));
+    assert_true(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 2, &word));
+    assert_true(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 4 - 8, &word));
+    assert_int_equal(memory.copied, KRS__PAGE_BYTES * 3);
+    krs__memory_free(&memory);
+}
+
+static ptrdiff_t read_nobody(void *context, uint64_t address, void *to, size_t size) {
+    (void)address, (void)to, (void)size;
+    ++*(int *)context;
+    errno = ESRCH;
+    return -1;
+}
+
+static void a_process_that_is_gone_is_asked_once(void **state) {
+    (void)state;
+    int asked = 0;
+    uint64_t word;
+    krs__memory memory;
+    krs__memory_init(&memory, read_nobody, &asked, SIZE_MAX);
+    assert_int_equal(krs__memory_add(&memory, 0, KRS__PIECE_BYTES * 4), KRS_OK);
+    for (uint64_t i = 0; i < 4; i++)
+        assert_false(krs__memory_word(&memory, i * KRS__PIECE_BYTES, &word));
+    assert_int_equal(asked, 1);
+    assert_int_equal(memory.failure, ESRCH);
+    assert_int_equal(krs__memory_status(&memory), KRS_SYSTEM);
     krs__memory_free(&memory);
 }
 
@@ -240,6 +298,8 @@ int main(void) {
         cmocka_unit_test(a_torn_list_is_read_from_both_ends_and_told),
         cmocka_unit_test(any_word_may_be_garbage),
         cmocka_unit_test(what_cannot_be_read_is_told_and_nothing_else),
+        cmocka_unit_test(pages_behind_a_hole_are_read),
+        cmocka_unit_test(a_process_that_is_gone_is_asked_once),
         cmocka_unit_test(ranges_are_whole_pages_in_rising_order),
         cmocka_unit_test(the_copy_has_a_limit),
         cmocka_unit_test(the_state_of_a_process_is_behind_its_name),
