@@ -529,7 +529,7 @@ typedef enum {
     KRS_OUTSIDE_VERSION,        /* a CPython that is not known here */
     KRS_OUTSIDE_FREE_THREADED,  /* one without the lock */
     KRS_OUTSIDE_DEBUG,          /* one built for its own developers */
-    KRS_OUTSIDE_NO_INTERPRETER, /* that has not begun, or has ended */
+    KRS_OUTSIDE_NO_INTERPRETER, /* that has not begun yet, or has ended */
     KRS_OUTSIDE_LAYOUT,         /* its structures are not as they are known here */
     KRS_OUTSIDE_TOO_LARGE,      /* more than may be copied */
     KRS_OUTSIDE_SYSTEM,         /* a system call failed for another reason */

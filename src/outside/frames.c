@@ -316,6 +316,20 @@ static uint64_t top_of(krs__target *target, uint64_t thread) {
     return krs__memory_pointer(&target->memory, cframe + layout->cframe_frame);
 }
 
+uint64_t krs__first_thread(krs__target *target) {
+    const krs__layout *layout = &target->layout;
+    uint64_t thread = krs__memory_pointer(
+        &target->memory, target->interpreter + layout->interpreter_threads);
+    for (int i = 0; i < MOST_THREADS && thread != 0; i++) {
+        const uint64_t next =
+            krs__memory_pointer(&target->memory, thread + layout->thread_next);
+        if (next == 0)
+            return krs__memory_pointer(&target->memory, thread + layout->thread_ident);
+        thread = next;
+    }
+    return 0;
+}
+
 krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
                              void *context, size_t *torn) {
     const krs__layout *layout = &target->layout;

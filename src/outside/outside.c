@@ -55,7 +55,7 @@ static krs_status check_sys(krs_outside *outside, uint64_t sys,
     int64_t version;
     char flags[16], more[64];
     if (sys == 0)
-        return refuse(outside, KRS_OUTSIDE_LAYOUT, "", error);
+        return refuse(outside, KRS_OUTSIDE_NO_INTERPRETER, "", error);
     if (!krs__int_of(target, krs__dict_value(target, sys, "hexversion"), &version) ||
         version >> 24 != 3)
         return refuse(outside, KRS_OUTSIDE_LAYOUT, "", error);

@@ -92,6 +92,24 @@ static uint64_t find_sys(krs__reading *reading) {
     return 0;
 }
 
+/* A full collection takes all lists away while it works: then they are whole, and
+ * empty. What is always tracked has to be there. */
+static bool is_tracked(const krs__reading *reading, uint64_t object) {
+    for (size_t i = 0; i < reading->object_count; i++)
+        if (reading->objects[i] == object)
+            return true;
+    return false;
+}
+
+/* The first thread is the last of the list, and always runs something. */
+static bool first_thread_runs(krs__reading *reading) {
+    const uint64_t ident = krs__first_thread(reading->target);
+    for (size_t i = 0; i < reading->running_count; i++)
+        if (reading->running[i].thread == ident)
+            return true;
+    return ident == 0;
+}
+
 /* Frames come and go in microseconds, so they are read before anything else, and again
  * where a chain is torn: it is only a few pieces. */
 static krs_status find_frames(krs__reading *reading) {
@@ -102,6 +120,8 @@ static krs_status find_frames(krs__reading *reading) {
             krs__memory_forget(&reading->target->memory);
         reading->running_count = reading->torn = 0;
         status = krs__frames_visit(reading->target, add_frame, reading, &reading->torn);
+        if (status == KRS_OK && !first_thread_runs(reading))
+            reading->torn++;
         if (reading->torn == 0)
             break;
     }
@@ -116,6 +136,8 @@ krs_status krs__reading_find(krs__reading *reading, uint64_t *sys) {
     if (status != KRS_OK)
         return status;
     *sys = find_sys(reading);
+    if (*sys != 0 && !is_tracked(reading, *sys))
+        reading->torn++;
     return krs__memory_status(&reading->target->memory);
 }
 

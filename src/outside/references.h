@@ -50,10 +50,6 @@ uint64_t krs__dict_value(krs__target *target, uint64_t dict, const char *key);
 
 /* ---- frames.c: the variables of frames ---- */
 
-typedef struct {
-    uint64_t frame, code;
-} krs__frame;
-
 /* Variables of a frame that is a struct (3.11+) or an object (3.10). */
 void krs__frame_variables(krs__target *target, uint64_t frame,
                           krs__reference_visitor *visit, void *context);
@@ -71,10 +67,13 @@ void krs__generator_references(krs__target *target, uint64_t generator,
                                krs__reference_visitor *visit, void *context);
 
 /* Calls `visit` for each frame of each thread of the interpreter, innermost first;
- * stops where a chain is torn. Returns how many are not as they should be. */
+ * stops where a chain is torn, which adds 1 to `*torn`. */
 typedef krs_status krs__frame_visitor(void *context, uint64_t frame, uint64_t thread);
 krs_status krs__frames_visit(krs__target *target, krs__frame_visitor *visit,
                              void *context, size_t *torn);
+
+/* The number of the thread that was there first, 0 where there is none. */
+uint64_t krs__first_thread(krs__target *target);
 
 /* Name of the `index`th captured variable of code, and of its `index`th parameter. */
 uint64_t krs__captured_name(krs__target *target, uint64_t code, uint64_t index);

@@ -34,8 +34,8 @@ static const struct {
     [KRS_OUTSIDE_DEBUG] = {"process %s is a debug build of Python, whose memory is not "
                            "known here",
                            "keraser.why(model) in the process itself can tell"},
-    [KRS_OUTSIDE_NO_INTERPRETER] = {"the Python in process %s has not begun, or has "
-                                    "ended",
+    [KRS_OUTSIDE_NO_INTERPRETER] = {"process %s has no modules: its Python has not "
+                                    "begun yet, has ended, or is laid out otherwise",
                                     "ask again in a moment"},
     [KRS_OUTSIDE_LAYOUT] = {"the memory of process %s is not laid out as that of a "
                             "CPython that is known here",

@@ -80,12 +80,34 @@ static void check_no_collector(void) {
 
 static void check_no_sys(void) {
     fake_heap_set(&heap, heap.sys_dict + KRS__DICT_KEYS, 8);
-    assert_int_equal(refusal_of_heap(), KRS_OUTSIDE_LAYOUT);
+    assert_int_equal(refusal_of_heap(), KRS_OUTSIDE_NO_INTERPRETER);
 }
 
 static void check_version(void) {
     fake_heap_set(&heap, heap.version + heap.layout.int_digits, 0x3090000);
     assert_int_equal(refusal_of_heap(), KRS_OUTSIDE_VERSION);
+}
+
+/* All lists whole, and empty: the collector has their objects. */
+static void check_empty_lists(void) {
+    krs_outside *outside;
+    krs_outside_error error;
+    krs_outside_figures figures;
+    size_t count;
+    fake_heap_set(&heap, heap.list_head, heap.list_head);
+    fake_heap_set(&heap, heap.list_head + 8, heap.list_head);
+    assert_int_equal(open_heap(&outside, &error), KRS_OK);
+    krs_outside_figures_get(outside, &figures);
+    assert_int_equal(figures.objects, 0);
+    assert_true(figures.torn > 0);
+    krs_outside_models(outside, &count);
+    assert_int_equal(count, 1); /* reached from its module */
+    krs_outside_free(outside);
+}
+
+static void lists_that_the_collector_has_taken_are_told(void **state) {
+    (void)state;
+    for_each_version(check_empty_lists);
 }
 
 static void check_no_interpreter(void) {
@@ -296,6 +318,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_as_known_is_refused_by_name),
         cmocka_unit_test(a_free_threaded_python_is_refused),
         cmocka_unit_test(a_torn_list_is_read_from_both_ends_and_told),
+        cmocka_unit_test(lists_that_the_collector_has_taken_are_told),
         cmocka_unit_test(any_word_may_be_garbage),
         cmocka_unit_test(what_cannot_be_read_is_told_and_nothing_else),
         cmocka_unit_test(pages_behind_a_hole_are_read),

@@ -66,7 +66,7 @@ class Target:
 
     def end(self):
         """Lets it end, and returns what it says it came to."""
-        said, _ = self.process.communicate("\n", timeout=LIMIT)
+        said, _ = self.process.communicate("\n", timeout=15 * LIMIT)
         assert self.process.returncode == 0, (self.process.returncode, said)
         return said.strip()
 
