@@ -37,4 +37,7 @@ krs_verb_function krs_verb_doctor;
 krs_verb_function krs_verb_list_pids;
 krs_verb_function krs_verb_list_models;
 
+/* keraser why PID [MODEL] [--json] */
+int krs_why(int count, char **arguments);
+
 #endif

@@ -1,5 +1,6 @@
 /* keraser why: who holds a model of a process, or all that is alive there. */
 #include "about_model.h"
+#include "outside_report.h"
 #include "tell.h"
 #include "verbs.h"
 
@@ -8,18 +9,12 @@ enum { WAIT, JSON };
 static const krs_syntax syntax = {
     "why PID [MODEL] [OPTIONS]",
     "Says who holds MODEL, a name or an id, in process PID; without MODEL, which\n"
-    "models are alive there, what they hold, and who holds them.",
+    "models are alive there, what they hold, and who holds them. A process that does\n"
+    "not listen is read from outside.",
     {[WAIT] = KRS_OPTION_WAIT, [JSON] = KRS_OPTION_JSON},
     1,
     2,
 };
-
-/* The one place for a reader that looks into a process from outside: what to do where
- * it does not listen. */
-static int tell_of_mute(pid_t pid, const char *model, const char *detail, int json) {
-    (void)model;
-    return krs_tell_trouble(KRS_TROUBLE_MUTE, pid, detail, "why", json);
-}
 
 int krs_verb_why(int count, char **arguments) {
     krs_given given;
@@ -39,8 +34,8 @@ int krs_verb_why(int count, char **arguments) {
     krs_verdict verdict = {0};
     char detail[KRS_DETAIL];
     const krs_trouble trouble = krs_ask(pid, &question, wait, &verdict, detail);
-    if (trouble == KRS_TROUBLE_MUTE)
-        return tell_of_mute(pid, model, detail, json);
+    if (trouble == KRS_TROUBLE_MUTE || trouble == KRS_TROUBLE_STOPPED)
+        return krs_report_outside(pid, model, json); /* it cannot be asked */
     if (trouble != KRS_TROUBLE_NONE)
         return krs_tell_trouble(trouble, pid, detail, "why", json);
     status = krs_tell_verdict(&verdict, json);

@@ -620,6 +620,100 @@ void krs_gpu_granules_get(krs_gpu_granules *granules);
  * it. */
 krs_status krs_tensorflow_hash(const char *type, uint64_t *hash);
 
+/* ---- another process, read from outside ----------------------------------- */
+
+/* The heap of a Python that need not know of keraser, read by process_vm_readv() alone:
+ * nothing is stopped, traced, written or injected. It goes on meanwhile, so what it
+ * changes in these tenths of a second may be missed. docs/outside.md says how sure each
+ * answer is. Linux on x86-64 and AArch64; CPython 3.10 to 3.13 of 64 bits. */
+
+/* Why a process is not read. */
+typedef enum {
+    KRS_OUTSIDE_READ = 0,       /* it is */
+    KRS_OUTSIDE_ABSENT,         /* there is no such process */
+    KRS_OUTSIDE_OTHER_USER,     /* it belongs to somebody else */
+    KRS_OUTSIDE_FORBIDDEN,      /* the kernel does not let us, Yama mostly */
+    KRS_OUTSIDE_ZOMBIE,         /* it has ended, and its parent has not asked how */
+    KRS_OUTSIDE_ENDED,          /* it ended while it was read */
+    KRS_OUTSIDE_CHANGED,        /* it became another program while it was read */
+    KRS_OUTSIDE_NOT_PYTHON,     /* no CPython is loaded */
+    KRS_OUTSIDE_NOT_64_BITS,    /* a program of 32 bits */
+    KRS_OUTSIDE_VERSION,        /* a CPython that is not known here */
+    KRS_OUTSIDE_FREE_THREADED,  /* one without the lock */
+    KRS_OUTSIDE_DEBUG,          /* one built for its own developers */
+    KRS_OUTSIDE_NO_INTERPRETER, /* that has not begun yet, or has ended */
+    KRS_OUTSIDE_LAYOUT,         /* its structures are not as they are known here */
+    KRS_OUTSIDE_TOO_LARGE,      /* more than may be copied */
+    KRS_OUTSIDE_SYSTEM,         /* a system call failed for another reason */
+} krs_outside_refusal;
+
+/* The same in words, each one line without a full stop; both end in a NUL. */
+typedef struct {
+    krs_outside_refusal refusal;
+    char cause[256];
+    char cure[160]; /* "" where there is none */
+} krs_outside_error;
+
+typedef struct {
+    uint64_t bytes; /* of its memory that are held as a copy, at most; 0: 4 GiB */
+    unsigned tries; /* readings, where the heap changes meanwhile; 0: 4 */
+} krs_outside_limits;
+
+typedef struct krs_outside krs_outside;
+
+/* Reads the process `pid`; `limits` may be NULL. KRS_UNSUPPORTED where it is refused,
+ * and
+ * `*error` says why. Takes tenths of a second, and some 250 bytes for each object. */
+krs_status krs_outside_open(pid_t pid, const krs_outside_limits *limits,
+                            krs_outside **outside, krs_outside_error *error);
+void krs_outside_free(krs_outside *outside);
+
+typedef struct {
+    uint32_t python;     /* its sys.hexversion */
+    char state;          /* as in /proc/PID/stat: 'T' stopped, 't' by a debugger */
+    uint32_t tries;      /* readings that were made */
+    uint32_t torn;       /* lists and chains of the last that changed meanwhile */
+    uint64_t objects;    /* that its collector tracks */
+    uint64_t references; /* between them */
+    uint64_t copied;     /* bytes of its memory that were read, over all tries */
+    uint64_t frames;     /* functions that ran */
+} krs_outside_figures;
+
+void krs_outside_figures_get(const krs_outside *outside, krs_outside_figures *figures);
+
+/* A Keras model. Its own layers' variables, and those of its optimizer, as far as shape
+ * and dtype can be read; bytes are shape times dtype. */
+typedef struct {
+    uint64_t address;
+    char name[64];
+    char type[160]; /* with its module */
+    uint32_t
+        part_of; /* the number of the model it is only a part of, else UINT32_MAX */
+    uint32_t weights; /* variables */
+    uint32_t slots;   /* variables of its optimizer */
+    uint32_t unsized; /* of both, those whose bytes cannot be told */
+    uint64_t weight_bytes, slot_bytes;
+} krs_outside_model;
+
+/* The models that were found, in no order; valid until _free(). */
+const krs_outside_model *krs_outside_models(const krs_outside *outside, size_t *count);
+
+/* One holder, in the words of keraser.why() in Python. */
+typedef struct {
+    char kind[12];   /* "variable", "module", "local", "notebook", "error", "c", ... */
+    char path[512];  /* from where it begins to the model */
+    char place[256]; /* where it begins */
+    char fix[256];   /* what to type there */
+    uint32_t steps;
+} krs_outside_holder;
+
+/* Who holds model number `model`: writes at most `room`, the ones first that a user can
+ * lay hands on, then the shortest, and their number to `*count`; none where only
+ * garbage does, or values in use this moment. KRS_INVALID where there is no such model.
+ */
+krs_status krs_outside_holders(krs_outside *outside, size_t model,
+                               krs_outside_holder *holders, size_t room, size_t *count);
+
 #ifdef __cplusplus
 }
 #endif
