@@ -75,7 +75,8 @@ class Readings:
     """What came of each reading of one Python."""
 
     def __init__(self):
-        self.seconds, self.whole, self.torn, self.refused = [], 0, 0, 0
+        self.seconds = []
+        self.whole = self.torn = self.missed = self.refused = 0
 
     def read(self, target, may_end=False):
         begin = time.monotonic()
@@ -96,13 +97,16 @@ class Readings:
         self.torn += told["torn"] > 0
         names = [model["name"] for model in told["models"]]
         paths = [one["path"] for m in told["models"] for one in m["holders"]]
-        assert may_end or (names == ["kept"] and paths and all(paths)), done.stdout
+        right = names == ["kept"] and paths and all(paths)
+        # What is not whole has to say so, and is rare.
+        assert right or may_end or told["torn"], done.stdout
+        self.missed += not right and not may_end
 
     def figures(self):
         taken = sorted(self.seconds)
         return (
-            f"{len(taken)} readings, {self.whole} whole, {self.torn} torn in places, "
-            f"{self.refused} refused as ended; "
+            f"{len(taken)} readings, {self.whole} whole, {self.torn} torn in places "
+            f"({self.missed} without the model), {self.refused} refused as ended; "
             f"seconds: median {statistics.median(taken):.3f}, "
             f"95 % {taken[len(taken) * 95 // 100]:.3f}, most {taken[-1]:.3f}"
         )
@@ -186,5 +190,6 @@ def test_nobody_is_harmed_and_nothing_hangs(version, mode, capsys):
     else:
         readings = read_while_it_works(python, mode, count)
     assert len(readings.seconds) == count
+    assert readings.missed * 20 <= count
     with capsys.disabled():
         print(f"\nCPython {version} {mode}: {readings.figures()}")

@@ -137,6 +137,7 @@ def test_the_data_says_how_it_came_about(told):
     assert told["source"] == "outside"
     assert told["python"] == "{}.{}.{}".format(*__import__("sys").version_info)
     assert not told["stopped"]
-    assert (told["tries"], told["torn"]) == (1, 0)
+    assert told["torn"] == 0
+    assert 1 <= told["tries"] <= 4  # it may just be on its way to wait for a line
     assert told["objects"] > 1000
     assert 0 < told["bytes_read"] < 1 << 28
