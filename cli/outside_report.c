@@ -11,7 +11,9 @@
 #include "say.h"
 #include "verbs.h"
 
-enum { HOLDERS = 8 };
+/* A path that is longer, in a heap that changed while it was read, is more likely made
+ * of what was and what came in its place than one that a program has. */
+enum { HOLDERS = 8, STEPS_BELIEVED = 12 };
 
 typedef struct {
     pid_t pid;
@@ -72,11 +74,22 @@ static void print_heading(const report *r) {
                r->figures.torn);
 }
 
-static void print_holders(const krs_outside_holder *holders, size_t count) {
+static int is_doubtful(const report *r, const krs_outside_holder *holder) {
+    return r->figures.torn > 0 && holder->steps > STEPS_BELIEVED;
+}
+
+static void print_holders(const report *r, const krs_outside_holder *holders,
+                          size_t count) {
     if (count == 0)
         printf("  nothing is seen to hold it: garbage that was not collected yet, or a "
                "value in use this moment\n");
     for (size_t i = 0; i < count; i++) {
+        if (is_doubtful(r, &holders[i])) {
+            printf("  something, by a path of %" PRIu32
+                   " steps that is not to be believed: ask again\n",
+                   holders[i].steps);
+            continue;
+        }
         print_line("  ", holders[i].path);
         print_line("      to let go: ", holders[i].fix);
     }
@@ -110,7 +123,7 @@ static krs_status print_text(const report *r, size_t *told) {
         if (status != KRS_OK)
             return status;
         print_model(&r->models[i]);
-        print_holders(holders, count);
+        print_holders(r, holders, count);
         ++*told;
     }
     if (r->count == 0)
@@ -166,12 +179,14 @@ static void write_model(krs_json *json, const report *r,
     put_number(json, "unsized", model->unsized);
 }
 
-static void write_holders(krs_json *json, const krs_outside_holder *holders,
-                          size_t count) {
+static void write_holders(krs_json *json, const report *r,
+                          const krs_outside_holder *holders, size_t count) {
     krs_json_key(json, "holders");
     krs_json_array(json);
     for (size_t i = 0; i < count; i++) {
         krs_json_object(json);
+        krs_json_key(json, "doubtful");
+        krs_json_bool(json, is_doubtful(r, &holders[i]));
         put_text(json, "kind", holders[i].kind);
         put_text(json, "path", holders[i].path);
         put_text(json, "place", holders[i].place);
@@ -199,7 +214,7 @@ static krs_status print_json(const report *r, size_t *told) {
             break;
         krs_json_object(&json);
         write_model(&json, r, &r->models[i]);
-        write_holders(&json, holders, count);
+        write_holders(&json, r, holders, count);
         krs_json_end(&json);
         ++*told;
     }
