@@ -8,7 +8,7 @@ from fake_gpu import MIB, driver, on_gpu
 from gpu_tensors import hold, variables
 
 growing = on_gpu(TF_FORCE_GPU_ALLOW_GROWTH="true")
-armed = on_gpu(KERASER_GPU="arm")
+armed = on_gpu(KERASER_GPU="arm", KERASER_TESTS="map")  # a process of its own
 CONTEXT, OTHERS = 300 * MIB + 7, 5 * MIB + 1
 shared = on_gpu(
     TF_FORCE_GPU_ALLOW_GROWTH="true",
