@@ -7,6 +7,7 @@ EPOCHS 0: until stdin ends. LOG gets a line an epoch: its loss and a digest of a
 the model has learnt."""
 
 import collections
+import gc
 import hashlib
 import os
 import sys
@@ -52,11 +53,14 @@ def main(seed, epochs, log):
     x = data.random((512, 32), np.float32)
     y = data.random((512, 1), np.float32)
     model = build("trained")
-    spares = collections.deque(maxlen=SPARES)
+    spares = collections.deque()
     print("training", os.getpid(), keraser.__version__, flush=True)
     epoch = 0
     while not stop.is_set() and (not epochs or epoch < epochs):
         loss = model.fit(x, y, epochs=1, verbose=0).history["loss"][0]
+        if len(spares) == SPARES:
+            spares.popleft()
+            gc.collect()  # or there are two of its name
         spares.append(build(f"spare{epoch % SPARES}"))
         log.write(f"{loss.hex()} {digest(model)}\n")
         log.flush()
