@@ -143,18 +143,16 @@ def _clear(question: Question) -> Answer:
 
 
 def _clear_one(adapter: Adapter, box: list[Any], question: Question) -> Any:
-    from keraser.clearing import Call, lock
-    from keraser.collector import await_collector
+    from keraser.clearing import called_from, clear, lock
 
-    with lock:
-        await_collector("keraser clear")
+    with lock, called_from(WHERE):
         running = adapter.running(_core.variables(box))
         if running and not question.force:
             raise KeraserError(
                 f"model {box[0].name!r} is running {running}; wait until that has "
                 "returned, or use --force: its thread then gets a ClearedModelError"
             )
-        return Call(adapter, question.held, WHERE, True).clear_model(box)
+        return clear(box.pop(), held=question.held)
 
 
 def _clear_rest(adapter: Adapter) -> Any:

@@ -98,19 +98,25 @@ def running_method(rows: list[tuple]) -> str | None:
 
     `rows` are those of `_core.variables([model])`.
     """
-    packages = tuple(
-        path + "/"
-        for name in ("keras", "tensorflow")
-        for path in sys.modules[name].__path__
-    )
+    packages = library_folders()
     innermost_first = sorted(rows, key=lambda row: row[1][1], reverse=True)
     for _, (thread, _, file, function, _, name, *_) in innermost_first:
         if name == "self" and file.startswith(packages):
-            return f"{function}() in {_thread_name(thread)}"
+            return f"{function}() in {thread_name(thread)}"
     return None
 
 
-def _thread_name(ident: int) -> str:
+def library_folders() -> tuple[str, ...]:
+    """Where functions of Keras and TensorFlow are: of TensorFlow not the first folder
+    alone, which is one of Keras'."""
+    return tuple(
+        folder + "/"
+        for name in ("keras", "tensorflow")
+        for folder in getattr(sys.modules.get(name), "__path__", ())
+    )
+
+
+def thread_name(ident: int) -> str:
     if ident == threading.get_ident():
         return "this thread"
     for thread in threading.enumerate():

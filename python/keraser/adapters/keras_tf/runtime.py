@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -280,17 +279,15 @@ def _alone() -> Iterator[None]:
 
 def _running() -> str | None:
     """Who is in TensorFlow's or Keras' code right now, this thread included."""
-    packages = tuple(  # of TensorFlow not the first alone, which is one of Keras'
-        folder + "/"
-        for name in ("tensorflow", "keras")
-        for folder in getattr(sys.modules.get(name), "__path__", ())
-    )
+    from keraser.adapters.keras_tf.model import library_folders, thread_name
+
+    packages = library_folders()
     frames = sys._current_frames()
     found = {ident: _function_in(top, packages) for ident, top in frames.items()}
     frames.clear()  # this very frame is one of them
     for ident, function in found.items():
         if function is not None:
-            return f"{function}() runs in {_thread_name(ident)}"
+            return f"{function}() runs in {thread_name(ident)}"
     return None
 
 
@@ -302,12 +299,3 @@ def _function_in(frame: FrameType | None, packages: tuple[str, ...]) -> str | No
             outermost = frame.f_code.co_name
         frame = frame.f_back
     return outermost
-
-
-def _thread_name(ident: int) -> str:
-    if ident == threading.get_ident():
-        return "this thread"
-    for thread in threading.enumerate():
-        if thread.ident == ident:
-            return f"thread {thread.name!r}"
-    return f"thread {ident}"
