@@ -26,8 +26,6 @@ class Terminal:
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             os.read(begin, 1)
-            # A shell's background job ignores it, and so would what it starts.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(program, [program, "top", *map(str, arguments)], environment)
         self._size(self.master, lines, columns)
         self.before = termios.tcgetattr(self.master)

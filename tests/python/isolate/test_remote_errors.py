@@ -78,8 +78,6 @@ def test_notes_travel():
 
 
 def interrupt():
-    # A shell starts what runs in its background with Ctrl-C ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 
 
