@@ -70,8 +70,9 @@ static bool is_device(const char *path) {
     return !strncmp(path, "/dev/", 5) || !strncmp(path, "[v", 2);
 }
 
-/* Adds one mapping to what can be read. The kernel writes them page by page, so that
- * one which grows meanwhile may be there twice. */
+/* Adds one mapping to what can be read. The kernel writes them page by page: one that
+ * is told already and grows meanwhile, up to the next and into one with it where what
+ * lay between is filled, is told again as a whole. */
 static krs_status add_line(search *s, const char *line, size_t length) {
     krs_mapping mapping;
     char path[PATH_ROOM];

@@ -31,11 +31,12 @@ void krs__memory_free(krs__memory *memory) {
 
 krs_status krs__memory_add(krs__memory *memory, uint64_t begin, uint64_t end) {
     const size_t count = memory->range_count;
+    krs__range *last = count > 0 ? &memory->ranges[count - 1] : NULL;
     if (begin >= end || (begin | end) % KRS__PAGE_BYTES != 0 ||
-        (count > 0 && begin < memory->ranges[count - 1].end))
+        (last != NULL && begin < last->begin))
         return KRS_INVALID;
-    if (count > 0 && memory->ranges[count - 1].end == begin) {
-        memory->ranges[count - 1].end = end;
+    if (last != NULL && begin <= last->end) {
+        last->end = end > last->end ? end : last->end;
         return KRS_OK;
     }
     if (count == memory->range_room) {

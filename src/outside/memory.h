@@ -57,7 +57,8 @@ void krs__memory_init(krs__memory *memory, krs__reader *read, void *context,
 void krs__memory_free(krs__memory *memory);
 
 /* A further range; those that follow one another in rising order are what is readable.
- * Whole pages; KRS_INVALID for one that begins before the last one's end. */
+ * Whole pages; one that touches or overlaps the last is joined to it, one that begins
+ * before it is KRS_INVALID. */
 krs_status krs__memory_add(krs__memory *memory, uint64_t begin, uint64_t end);
 
 /* Forgets every copy, so that what is asked for next is as it is then. */

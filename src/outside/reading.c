@@ -221,15 +221,18 @@ static krs_status add_nodes(krs__reading *reading) {
     return status;
 }
 
-/* What a field that is known refers to is an object, tracked or not; leaves that hold
- * nothing are left out. Of what was scanned, only what is known to be an object. */
-static bool belongs(const krs__reading *reading, const krs__reference *reference) {
+/* What a field that is known refers to is an object, tracked or not, or was freed after
+ * the field was read; leaves that hold nothing are left out. Of what was scanned, only
+ * what is known to be an object. */
+static bool belongs(krs__reading *reading, const krs__reference *reference) {
     const void *key = key_of(reference->target);
     if (krs_graph_find(reading->graph, key) != KRS_NODE_NONE)
         return true;
     if (reference->how == KRS__HOW_SCANNED || reference->how == KRS__HOW_TYPE)
         return false;
     const krs__type *type = krs__type_of(reading->target, reference->target);
+    if (type == NULL && reference->how != KRS__HOW_STACK)
+        reading->torn++;
     return type != NULL && type->kind != KRS__KIND_ATOM &&
            type->kind != KRS__KIND_CODE && type->kind != KRS__KIND_TYPE;
 }

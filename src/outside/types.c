@@ -207,8 +207,17 @@ krs__type *krs__type_at(krs__target *target, uint64_t address) {
     return type;
 }
 
+/* Of a freed object the count is 0, or the block has become a link of a list of free
+ * blocks, an address. What never dies counts 2^32 - 1, and a few more where extensions
+ * of the time before that count on. */
+static bool is_alive(krs__target *target, uint64_t object) {
+    uint64_t references;
+    return krs__memory_word(&target->memory, object, &references) && references != 0 &&
+           references >> 40 == 0;
+}
+
 krs__type *krs__type_of(krs__target *target, uint64_t object) {
-    if (object == 0 || object % 8 != 0)
+    if (object == 0 || object % 8 != 0 || !is_alive(target, object))
         return NULL;
     return krs__type_at(
         target, krs__memory_pointer(&target->memory, object + KRS__OBJECT_TYPE));

@@ -158,6 +158,36 @@ static void a_torn_list_is_read_from_both_ends_and_told(void **state) {
     for_each_version(check_tear);
 }
 
+/* A holder that was freed after its own holder was read: its count is 0, or what stands
+ * there is the next free block. */
+static void check_freed(uint64_t count_of_references) {
+    krs_outside *outside;
+    krs_outside_error error;
+    krs_outside_figures figures;
+    krs_outside_holder holders[4];
+    size_t count;
+    fake_heap_set(&heap, heap.models_list, count_of_references);
+    assert_int_equal(open_heap(&outside, &error), KRS_OK);
+    krs_outside_figures_get(outside, &figures);
+    assert_true(figures.torn > 0);
+    krs_outside_models(outside, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(krs_outside_holders(outside, 0, holders, 4, &count), KRS_OK);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(holders[i].kind, "c");
+    krs_outside_free(outside);
+}
+
+static void check_both_freed(void) {
+    check_freed(0);
+    check_freed(UINT64_C(0x7f0012345670));
+}
+
+static void what_was_freed_holds_nothing_and_is_told(void **state) {
+    (void)state;
+    for_each_version(check_both_freed);
+}
+
 /* Each word in turn becomes what must be survived. */
 static void check_garbage(void) {
     static fake_heap whole;
@@ -264,11 +294,17 @@ static void ranges_are_whole_pages_in_rising_order(void **state) {
     krs__memory memory;
     krs__memory_init(&memory, NULL, NULL, 0);
     assert_int_equal(krs__memory_add(&memory, 0x3000, 0x5000), KRS_OK);
-    assert_int_equal(krs__memory_add(&memory, 0x4000, 0x6000), KRS_INVALID);
+    assert_int_equal(krs__memory_add(&memory, 0x2000, 0x6000), KRS_INVALID);
     assert_int_equal(krs__memory_add(&memory, 0x6000, 0x6000), KRS_INVALID);
     assert_int_equal(krs__memory_add(&memory, 0x6008, 0x7000), KRS_INVALID);
     assert_int_equal(krs__memory_add(&memory, 0x5000, 0x6000), KRS_OK);
     assert_int_equal(memory.range_count, 1);
+    /* Told again, grown into the next one: the kernel's list is not of one moment. */
+    assert_int_equal(krs__memory_add(&memory, 0x3000, 0x8000), KRS_OK);
+    assert_int_equal(krs__memory_add(&memory, 0x4000, 0x5000), KRS_OK);
+    assert_int_equal(memory.range_count, 1);
+    assert_int_equal(memory.ranges[0].begin, 0x3000);
+    assert_int_equal(memory.ranges[0].end, 0x8000);
     assert_int_equal(krs__memory_add(&memory, 0x9000, 0xa000), KRS_OK);
     assert_int_equal(memory.range_count, 2);
     krs__memory_free(&memory);
@@ -319,6 +355,7 @@ int main(void) {
         cmocka_unit_test(a_free_threaded_python_is_refused),
         cmocka_unit_test(a_torn_list_is_read_from_both_ends_and_told),
         cmocka_unit_test(lists_that_the_collector_has_taken_are_told),
+        cmocka_unit_test(what_was_freed_holds_nothing_and_is_told),
         cmocka_unit_test(any_word_may_be_garbage),
         cmocka_unit_test(what_cannot_be_read_is_told_and_nothing_else),
         cmocka_unit_test(pages_behind_a_hole_are_read),
