@@ -73,7 +73,7 @@ static bool is_device(const char *path) {
 /* Adds one mapping to what can be read. The kernel writes them page by page: one that
  * is told already and grows meanwhile, up to the next and into one with it where what
  * lay between is filled, is told again as a whole. */
-static krs_status add_line(search *s, const char *line, size_t length) {
+static krs_status add_line(krs__memory *memory, const char *line, size_t length) {
     krs_mapping mapping;
     char path[PATH_ROOM];
     if (krs_mapping_parse(line, length, &mapping) != KRS_OK)
@@ -81,32 +81,40 @@ static krs_status add_line(search *s, const char *line, size_t length) {
     snprintf(path, sizeof path, "%.*s", (int)mapping.path_length, mapping.path);
     if (!mapping.is_private || is_device(path))
         return KRS_OK;
-    const krs_status status =
-        krs__memory_add(&s->target->memory, mapping.begin, mapping.end);
+    const krs_status status = krs__memory_add(memory, mapping.begin, mapping.end);
     return status == KRS_INVALID ? KRS_OK : status;
 }
 
-/* All mappings, then what files they are of: symbols are read from memory. */
-static krs_status read_maps(search *s, const char *text) {
-    krs_status status = KRS_OK;
-    for (int pass = 0; pass < 2 && status == KRS_OK; pass++) {
-        for (const char *line = text; *line && status == KRS_OK;) {
-            const char *end = strchrnul(line, '\n');
-            krs_mapping mapping;
-            char path[PATH_ROOM];
-            if (pass == 0) {
-                status = add_line(s, line, (size_t)(end - line));
-            } else if (krs_mapping_parse(line, (size_t)(end - line), &mapping) ==
-                           KRS_OK &&
-                       mapping.path_length > 0 && *mapping.path == '/') {
-                snprintf(path, sizeof path, "%.*s", (int)mapping.path_length,
-                         mapping.path);
-                note_file(s, path, mapping.begin);
-            }
-            line = *end ? end + 1 : end;
-        }
+krs_status krs__process_map(const krs__process *process, krs__memory *memory,
+                            char **text, krs_outside_error *error) {
+    char path[64];
+    *text = NULL;
+    krs__memory_free(memory);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
+    krs_status status = krs__text_load(path, text);
+    if (status == KRS_SYSTEM)
+        return krs__process_explain(process, errno, error);
+    for (const char *line = *text; status == KRS_OK && *line;) {
+        const char *end = strchrnul(line, '\n');
+        status = add_line(memory, line, (size_t)(end - line));
+        line = *end ? end + 1 : end;
     }
     return status;
+}
+
+/* What files are mapped: symbols are read from memory. */
+static void note_files(search *s, const char *text) {
+    char path[PATH_ROOM];
+    for (const char *line = text; *line;) {
+        const char *end = strchrnul(line, '\n');
+        krs_mapping mapping;
+        if (krs_mapping_parse(line, (size_t)(end - line), &mapping) == KRS_OK &&
+            mapping.path_length > 0 && *mapping.path == '/') {
+            snprintf(path, sizeof path, "%.*s", (int)mapping.path_length, mapping.path);
+            note_file(s, path, mapping.begin);
+        }
+        line = *end ? end + 1 : end;
+    }
 }
 
 static krs_status refuse(const search *s, krs_outside_refusal refusal, const char *more,
@@ -161,34 +169,29 @@ static krs_outside_refusal explain_no_memory(const krs__process *process) {
 }
 
 static krs_status find_python(search *s, const char *text, krs_outside_error *error) {
-    krs_status status = read_maps(s, text);
-    if (status != KRS_OK)
-        return status;
     if (s->target->memory.range_count == 0)
         return refuse(s, explain_no_memory(s->process), "", error);
+    note_files(s, text);
     const krs_outside_refusal refusal = find_runtime(s);
     if (s->target->memory.failure != 0)
         return krs__process_explain(s->process, s->target->memory.failure, error);
     if (refusal != KRS_OUTSIDE_READ)
         return refuse(s, refusal, "", error);
     read_version(s);
-    status = krs__memory_status(&s->target->memory);
+    const krs_status status = krs__memory_status(&s->target->memory);
     return status == KRS_OK ? choose_layout(s, error) : status;
 }
 
 krs_status krs__process_open(const krs__process *process, krs__target *target,
                              krs_outside_error *error) {
     search *s = calloc(1, sizeof *s);
-    char path[64], *text = NULL;
+    char *text = NULL;
     if (s == NULL)
         return KRS_NOMEM;
     s->process = process;
     s->target = target;
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
-    krs_status status = krs__text_load(path, &text);
-    if (status == KRS_SYSTEM)
-        status = krs__process_explain(process, errno, error);
-    else if (status == KRS_OK)
+    krs_status status = krs__process_map(process, &target->memory, &text, error);
+    if (status == KRS_OK)
         status = find_python(s, text, error);
     free(text);
     free(s);

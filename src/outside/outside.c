@@ -91,10 +91,24 @@ static void wait_for_collector(krs_outside *outside) {
         nanosleep(&moment, NULL);
 }
 
+/* What the process has mapped by now: a dict that has grown is somewhere else. */
+static krs_status map_again(krs_outside *outside, krs_outside_error *error) {
+    char *text = NULL;
+    if (outside->process.pid == 0)
+        return KRS_OK; /* made memory stays as it is */
+    const krs_status status =
+        krs__process_map(&outside->process, &outside->target.memory, &text, error);
+    free(text);
+    return status;
+}
+
 /* One try. It starts from nothing that an earlier one has copied. */
 static krs_status find_once(krs_outside *outside, uint64_t *sys,
                             krs_outside_error *error) {
     forget(outside);
+    const krs_status mapped = outside->tries > 0 ? map_again(outside, error) : KRS_OK;
+    if (mapped != KRS_OK)
+        return mapped;
     krs_outside_refusal refusal = krs__interpreter_find(&outside->target);
     if (refusal == KRS_OUTSIDE_READ) {
         wait_for_collector(outside);

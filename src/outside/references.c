@@ -45,18 +45,20 @@ static bool visit_tuple(krs__target *target, uint64_t tuple,
            visit_items(target, tuple + KRS__TUPLE_ITEMS, size, visit, context);
 }
 
-/* A table of (member, hash), of a power of two. */
+/* A table of (member, hash), of a power of two. What stands for one that was taken out
+ * has the hash -1, which no member has. */
 static bool visit_set(krs__target *target, uint64_t set, krs__reference_visitor *visit,
                       void *context) {
-    uint64_t mask, table;
+    uint64_t mask, table, entry[2];
     krs__reference member = {.how = KRS__HOW_MEMBER};
     if (!krs__memory_word(&target->memory, set + KRS__SET_MASK, &mask) ||
         !krs__memory_word(&target->memory, set + KRS__SET_TABLE, &table) ||
         mask >= MOST_ITEMS || (mask & (mask + 1)) != 0)
         return true;
     for (uint64_t i = 0; i <= mask; i++) {
-        if (!krs__memory_word(&target->memory, table + i * 16, &member.target))
+        if (!krs__memory_copy(&target->memory, table + i * 16, entry, sizeof entry))
             return true;
+        member.target = entry[1] == UINT64_MAX ? 0 : entry[0];
         if (member.target != 0 && !visit(context, &member))
             return false;
     }

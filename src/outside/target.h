@@ -67,8 +67,8 @@ typedef struct {
     uint32_t version;                         /* as sys.hexversion, 0 while not known */
 } krs__target;
 
-/* ---- types.c: NULL for what is no object, was freed, or whose type is none; then, too,
- * where memory of ours has run out, which krs__memory_status() tells. */
+/* ---- types.c: NULL for what is no object, was freed, or whose type is none; then,
+ * too, where memory of ours has run out, which krs__memory_status() tells. */
 krs__type *krs__type_at(krs__target *target, uint64_t type);
 krs__type *krs__type_of(krs__target *target, uint64_t object);
 void krs__types_free(krs__types *types);

@@ -223,12 +223,26 @@ krs__type *krs__type_of(krs__target *target, uint64_t object) {
         target, krs__memory_pointer(&target->memory, object + KRS__OBJECT_TYPE));
 }
 
+/* Items in an object of variable size. A negative int counts its digits below zero;
+ * from 3.12 on an int has its sign in the last bits. */
+static bool read_item_count(krs__target *target, uint64_t object, const krs__type *type,
+                            uint64_t *count) {
+    enum { SIGN_BITS = 3 };
+    if (!krs__memory_word(&target->memory, object + KRS__OBJECT_SIZE, count))
+        return false;
+    if (type->flags & KRS__FLAG_INT && target->layout.minor >= 12)
+        *count >>= SIGN_BITS;
+    else if ((int64_t)*count < 0)
+        *count = UINT64_C(0) - *count;
+    return true;
+}
+
 uint64_t krs__object_bytes(krs__target *target, uint64_t object,
                            const krs__type *type) {
     enum { MOST_BYTES = 1 << 28 };
     uint64_t count = 0;
     if (type->item_size > 0 && type->kind != KRS__KIND_ATOM &&
-        (!krs__memory_word(&target->memory, object + KRS__OBJECT_SIZE, &count) ||
+        (!read_item_count(target, object, type, &count) ||
          count > MOST_BYTES / (uint64_t)type->item_size))
         return (uint64_t)type->basic_size;
     return (uint64_t)type->basic_size + count * (uint64_t)type->item_size;

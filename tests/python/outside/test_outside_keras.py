@@ -43,6 +43,7 @@ pytestmark = pytest.mark.own_process
 def test_holders_are_those_that_the_process_itself_names():
     with reader.Program("-c", PROGRAM, "why") as program:
         told = reader.read(program.pid)
+        assert told["torn"] == 0  # it waits, so that all fields lead to what lives
         inside = json.loads(program.ask())
         assert set(told["by_name"]) == {"seq", "func"}
         for name, paths in inside.items():
