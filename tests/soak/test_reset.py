@@ -1,5 +1,7 @@
 """Snapshots and resets: every architecture with every optimizer, bit for bit."""
 
+import gc
+
 import keras
 import keraser
 import parkable
@@ -60,4 +62,21 @@ def test_a_hundred_resets_and_restores_of_a_jitted_model_trace_nothing():
         if trial.number % 2:
             snap.restore()
             model.predict(x, verbose=0)
+    assert parkable.traces(model) == seen
+
+
+def test_a_hundred_times_leaves_nothing_and_traces_nothing():
+    model, x, y = parkable.dense()
+    parkable.fit(model, x, y)
+    model.predict(x, verbose=0)
+    seen = parkable.traces(model)
+    for _ in keraser.restarts(model, 60):
+        pass  # until the tables that live on have found their size
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in keraser.restarts(model, 100):
+        pass
+    gc.collect()
+    assert len(gc.get_objects()) - before <= 0
+    parkable.fit(model, x, y)
     assert parkable.traces(model) == seen

@@ -1,4 +1,5 @@
-"""Every recipe, 30 trials, each in a process of its own; prints the table.
+"""Every recipe, 30 trials, each in a process of its own; prints the table. Then every
+recipe in a scope, a few trials, in one process.
 
 SOAK_RECIPES="fit_loop fit_sgd" measures only these.
 """
@@ -12,7 +13,7 @@ from flatness import HEAD, Process, as_row
 
 pytestmark = pytest.mark.own_process
 
-TRIALS = 30
+TRIALS, FEW = 30, 8
 COUNTS = ("objects", "graphs", "handles", "functions")
 CHOSEN = os.environ.get("SOAK_RECIPES", "").split() or list(RECIPES)
 
@@ -84,3 +85,18 @@ def test_guard_alone_keeps_nothing_of_a_dropped_model(measure, recipe):
 
     assert not growing(figures, recipe)
     assert figures["heap"] / 1024 <= RECIPES[recipe].heap_kib
+
+
+@pytest.fixture(scope="module")
+def one_process():
+    process = Process("scope", "--freeze")
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("recipe", those(lambda facts: not facts.users_own))
+def test_scope_leaves_nothing_of_a_trial(one_process, recipe):
+    figures = one_process.measure(recipe, FEW)
+
+    assert figures["receipt"]["cleared"], figures["receipt"]["kept"]
+    assert not growing(figures, recipe)

@@ -1,6 +1,5 @@
 """reset(): what a fresh build draws, bit for bit, in the model that is there."""
 
-import gc
 import random
 
 import keras
@@ -13,6 +12,7 @@ import tensorflow as tf
 from every_optimizer import EVERY_OPTIMIZER, SPECIAL
 from fresh_builds import BUILDS, sequential
 from keraser.adapters.keras_tf import batches, redrawing
+from small_models import growth
 from trained_again import check_optimizer
 
 layers = keras.layers
@@ -237,19 +237,13 @@ def test_what_was_adapted_stays():
         keraser.reset(model, only=norm)
 
 
-def test_a_hundred_times_leaves_nothing_and_traces_nothing():
+def test_many_times_leave_nothing_and_trace_nothing():
+    """A hundred of them: the soak."""
     model, x, y = parkable.dense()
     parkable.fit(model, x, y)
     model.predict(x, verbose=0)
     seen = parkable.traces(model)
-    for _ in keraser.restarts(model, 60):
-        pass  # until the tables that live on have found their size
-    gc.collect()
-    before = len(gc.get_objects())
-    for _ in keraser.restarts(model, 100):
-        pass
-    gc.collect()
-    assert len(gc.get_objects()) - before <= 0
+    assert growth(lambda: [None for _ in keraser.restarts(model, 3)]) <= 0
     parkable.fit(model, x, y)
     assert parkable.traces(model) == seen
 
