@@ -1,13 +1,12 @@
 /* Which Python a process runs. Its symbols lead to the runtime; its version is a symbol
  * too from 3.11 on, before that the names of its libraries tell, and sys.hexversion has
  * to agree with either in the end. */
-#define _GNU_SOURCE /* nanosleep, strchrnul */
+#define _GNU_SOURCE /* strchrnul */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "outside/process.h"
 #include "outside/refusal.h"
@@ -156,21 +155,14 @@ static krs_status choose_layout(search *s, krs_outside_error *error) {
     return KRS_OK;
 }
 
-/* A process has no memory when it ends, in the moment before it is seen to have ended;
- * nor has a thread of the kernel. */
-static krs_outside_refusal explain_no_memory(const krs__process *process) {
-    const struct timespec moment = {.tv_nsec = 5000000};
-    for (int i = 0; i < 20; i++) {
-        if (!krs__process_is_same(process))
-            return KRS_OUTSIDE_ENDED;
-        nanosleep(&moment, NULL);
-    }
-    return KRS_OUTSIDE_NOT_PYTHON;
-}
-
 static krs_status find_python(search *s, const char *text, krs_outside_error *error) {
+    /* A process has no memory when it ends, in the moment before it is seen to have
+     * ended; nor has a thread of the kernel. */
     if (s->target->memory.range_count == 0)
-        return refuse(s, explain_no_memory(s->process), "", error);
+        return refuse(s,
+                      krs__process_ends(s->process) ? KRS_OUTSIDE_ENDED
+                                                    : KRS_OUTSIDE_NOT_PYTHON,
+                      "", error);
     note_files(s, text);
     const krs_outside_refusal refusal = find_runtime(s);
     if (s->target->memory.failure != 0)

@@ -177,7 +177,12 @@ static krs_status read_all(krs_outside *outside, const krs_outside_limits *limit
     if (status == KRS_OK)
         status = build(outside);
     const bool is_same = krs__process_look(&outside->process);
-    if (status != KRS_OK && status != KRS_NOMEM && !is_same)
+    /* An interpreter that is being taken down looks like one that is not known. */
+    const bool ends = is_same && status == KRS_UNSUPPORTED &&
+                      (error->refusal == KRS_OUTSIDE_LAYOUT ||
+                       error->refusal == KRS_OUTSIDE_NO_INTERPRETER) &&
+                      krs__process_ends(&outside->process);
+    if (status != KRS_OK && status != KRS_NOMEM && (!is_same || ends))
         return refuse(outside, KRS_OUTSIDE_ENDED, "", error);
     if (is_same && status != KRS_NOMEM && !krs__process_runs_same(&outside->process))
         return refuse(outside, KRS_OUTSIDE_CHANGED, "", error);

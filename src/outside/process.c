@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* process_vm_readv */
+#define _GNU_SOURCE /* process_vm_readv, nanosleep */
 #include "outside/process.h"
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "outside/refusal.h"
@@ -113,6 +114,16 @@ bool krs__process_look(krs__process *process) {
 bool krs__process_is_same(const krs__process *process) {
     krs__process copy = *process;
     return krs__process_look(&copy);
+}
+
+bool krs__process_ends(const krs__process *process) {
+    const struct timespec moment = {.tv_nsec = 5000000};
+    for (int i = 0; i < 20; i++) {
+        if (!krs__process_is_same(process))
+            return true;
+        nanosleep(&moment, NULL);
+    }
+    return false;
 }
 
 krs_status krs__process_explain(const krs__process *process, int failure,

@@ -29,6 +29,9 @@ krs_status krs__process_explain(const krs__process *process, int failure,
 /* Whether it is still there, and no other has its number. */
 bool krs__process_is_same(const krs__process *process);
 
+/* Whether it has ended, or does so within a tenth of a second. */
+bool krs__process_ends(const krs__process *process);
+
 /* Whether it still runs the same program. */
 bool krs__process_runs_same(const krs__process *process);
 
