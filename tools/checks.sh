@@ -78,6 +78,8 @@ lint_all() {
     check 'ruff check' ruff check .
     check 'ruff format' ruff format --check .
     check 'shellcheck' shellcheck_all
+    check 'zsh' zsh -n completions/_keraser
+    check 'man pages' mandoc -Tlint -W warning man/*.1
     check 'rooms' python tools/rooms.py
     check 'sizes' python tools/sizes.py
     check 'gcc -Werror' core_strict gcc

@@ -112,7 +112,10 @@ need_test() {
 need_lint() {
     command -v gcc >/dev/null || missing+=(gcc)
     CC=clang compiles '#include <stdio.h>' || missing+=(clang)
-    command -v shellcheck >/dev/null || missing+=(shellcheck)
+    local program
+    for program in shellcheck mandoc zsh; do
+        command -v "$program" >/dev/null || missing+=("$program")
+    done
 }
 
 need_fuzz() {

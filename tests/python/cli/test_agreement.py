@@ -76,16 +76,6 @@ def test_the_man_page_has_the_exit_statuses():
     assert {int(n) for n in re.findall(r"^\.B (\d+)", page, re.M)} == ours
 
 
-@pytest.mark.skipif(not shutil.which("mandoc"), reason="needs mandoc")
-@pytest.mark.parametrize("page", ["", *(f"-{verb}" for verb in VERBS)])
-def test_man_pages_are_well_formed(page):
-    path = listeners.REPOSITORY / f"man/keraser{page}.1"
-    done = subprocess.run(
-        ["mandoc", "-Tlint", "-W", "warning", path], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout) == (0, "")
-
-
 def complete(house, line):
     """What bash offers for the last word of `line`."""
     script = f"""
