@@ -1,6 +1,7 @@
 """500 trials of a real sweep: what can be counted is flat, and so is the process."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,11 @@ def sweep(tmp_path_factory):
     """The values of each figure, trial by trial."""
     tmp_path = tmp_path_factory.mktemp("sweep")
     command = [sys.executable, BENCH, "--trials", "500", "--save", tmp_path / "sweep"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=3600)
+    # Nobody's `keraser top` finds it there: the first question loads what answers.
+    alone = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=3600, env=alone
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads((tmp_path / "sweep.json").read_text())
     return {figure["name"]: figure["values"] for figure in report["figures"]}
