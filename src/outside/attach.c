@@ -69,50 +69,54 @@ static bool is_device(const char *path) {
     return !strncmp(path, "/dev/", 5) || !strncmp(path, "[v", 2);
 }
 
+/* Takes the next mapping from the kernel's list; false at its end. */
+static bool next_mapping(const char **text, krs_mapping *mapping) {
+    bool found = false;
+    while (!found && **text) {
+        const char *end = strchrnul(*text, '\n');
+        found = krs_mapping_parse(*text, (size_t)(end - *text), mapping) == KRS_OK;
+        *text = *end ? end + 1 : end;
+    }
+    return found;
+}
+
 /* Adds one mapping to what can be read. The kernel writes them page by page: one that
  * is told already and grows meanwhile, up to the next and into one with it where what
  * lay between is filled, is told again as a whole. */
-static krs_status add_line(krs__memory *memory, const char *line, size_t length) {
-    krs_mapping mapping;
+static krs_status add_mapping(krs__memory *memory, const krs_mapping *mapping) {
     char path[PATH_ROOM];
-    if (krs_mapping_parse(line, length, &mapping) != KRS_OK)
+    snprintf(path, sizeof path, "%.*s", (int)mapping->path_length, mapping->path);
+    if (!mapping->is_private || is_device(path))
         return KRS_OK;
-    snprintf(path, sizeof path, "%.*s", (int)mapping.path_length, mapping.path);
-    if (!mapping.is_private || is_device(path))
-        return KRS_OK;
-    const krs_status status = krs__memory_add(memory, mapping.begin, mapping.end);
+    const krs_status status = krs__memory_add(memory, mapping->begin, mapping->end);
     return status == KRS_INVALID ? KRS_OK : status;
 }
 
 krs_status krs__process_map(const krs__process *process, krs__memory *memory,
                             char **text, krs_outside_error *error) {
     char path[64];
+    krs_mapping mapping;
     *text = NULL;
     krs__memory_free(memory);
     snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
     krs_status status = krs__text_load(path, text);
     if (status == KRS_SYSTEM)
         return krs__process_explain(process, errno, error);
-    for (const char *line = *text; status == KRS_OK && *line;) {
-        const char *end = strchrnul(line, '\n');
-        status = add_line(memory, line, (size_t)(end - line));
-        line = *end ? end + 1 : end;
-    }
+    const char *line = *text;
+    while (status == KRS_OK && next_mapping(&line, &mapping))
+        status = add_mapping(memory, &mapping);
     return status;
 }
 
 /* What files are mapped: symbols are read from memory. */
 static void note_files(search *s, const char *text) {
     char path[PATH_ROOM];
-    for (const char *line = text; *line;) {
-        const char *end = strchrnul(line, '\n');
-        krs_mapping mapping;
-        if (krs_mapping_parse(line, (size_t)(end - line), &mapping) == KRS_OK &&
-            mapping.path_length > 0 && *mapping.path == '/') {
-            snprintf(path, sizeof path, "%.*s", (int)mapping.path_length, mapping.path);
-            note_file(s, path, mapping.begin);
-        }
-        line = *end ? end + 1 : end;
+    krs_mapping mapping;
+    while (next_mapping(&text, &mapping)) {
+        if (mapping.path_length == 0 || *mapping.path != '/')
+            continue;
+        snprintf(path, sizeof path, "%.*s", (int)mapping.path_length, mapping.path);
+        note_file(s, path, mapping.begin);
     }
 }
 

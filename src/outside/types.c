@@ -210,17 +210,17 @@ krs__type *krs__type_at(krs__target *target, uint64_t address) {
 /* Of a freed object the count is 0, or the block has become a link of a list of free
  * blocks, an address. What never dies counts 2^32 - 1, and a few more where extensions
  * of the time before that count on. */
-static bool is_alive(krs__target *target, uint64_t object) {
-    uint64_t references;
-    return krs__memory_word(&target->memory, object, &references) && references != 0 &&
-           references >> 40 == 0;
+static bool is_alive(uint64_t references) {
+    return references != 0 && references >> 40 == 0;
 }
 
 krs__type *krs__type_of(krs__target *target, uint64_t object) {
-    if (object == 0 || object % 8 != 0 || !is_alive(target, object))
+    uint64_t head[2]; /* count of references, type */
+    if (object == 0 || object % 8 != 0 ||
+        !krs__memory_copy(&target->memory, object, head, sizeof head) ||
+        !is_alive(head[0]))
         return NULL;
-    return krs__type_at(
-        target, krs__memory_pointer(&target->memory, object + KRS__OBJECT_TYPE));
+    return krs__type_at(target, head[KRS__OBJECT_TYPE / sizeof *head]);
 }
 
 /* Items in an object of variable size. A negative int counts its digits below zero;

@@ -7,8 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-# Models are so small that more threads would only wait for each other, a fifth of the
-# time where two halves of the tests share two cores. The soak has TensorFlow's own.
+# Models are so small that more threads would mostly wait for each other, and two halves
+# of the tests share two cores. The soak has TensorFlow's own.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 

@@ -81,7 +81,7 @@ def test_interrupting_the_kernel_leaves_the_executor_in_order(kernel):
     manager, client = kernel
     request = run(
         client,
-        "print('ready', flush=True)\n"
+        "print('ready\\n', end='', flush=True)\n"  # one write is one message
         "waiting = executor.submit(time.sleep, 600)\nwaiting.result()",
         wait=False,
     )
@@ -98,8 +98,7 @@ def test_interrupting_the_kernel_leaves_the_executor_in_order(kernel):
 def any_ready(client, request):
     message = client.get_iopub_msg(timeout=PATIENCE)
     mine = message["parent_header"].get("msg_id") == request
-    # The end of the line may come as a message of its own.
-    return mine and message["content"].get("text", "").startswith("ready")
+    return mine and message["content"].get("text") == "ready\n"
 
 
 def test_a_kernel_that_is_killed_leaves_nobody(kernel):
