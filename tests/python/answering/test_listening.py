@@ -43,6 +43,11 @@ def first_line(process):
     return process.stdout.readline().strip()
 
 
+def go_on(process):
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
 def end(process):
     process.stdin.close()
     assert process.wait(60) == 0
@@ -96,19 +101,21 @@ def test_a_forked_child_listens_for_itself(folder):
         "    os.close(ours[1])\n"
         "    os.read(ours[0], 1)\n"
         "    sys.exit()\n"
+        "sys.stdin.readline()\n"
         "print(child, flush=True)\n"
         "sys.stdin.readline()\n"
         "os.close(ours[1])\n"
         "os.waitpid(child, 0)\n" + WAIT
     )
     process = start(folder, text)
-    child, path = sorted([first_line(process), first_line(process)], key=len)
+    path = first_line(process)
+    go_on(process)
+    child = first_line(process)
     assert path == str(folder / child)
     assert names(folder) == {child, str(process.pid)}
     for pid in (child, str(process.pid)):
         assert ask(folder / pid, "TRIM").data["pid"] == int(pid)
-    process.stdin.write("\n")
-    process.stdin.flush()
+    go_on(process)
     assert first_line(process) == str(folder / str(process.pid))
     assert names(folder) == {str(process.pid)}
     end(process)
