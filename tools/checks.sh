@@ -11,7 +11,7 @@ core_build() { # preset [cmake options...]
 
 core_test() {
     core_build "$1"
-    ctest --preset "$1" --no-tests=error
+    ctest --preset "$1" --no-tests=error --parallel "$(nproc)"
 }
 
 # The extension under the sanitizers, in an uninstrumented Python: on the tests that need

@@ -242,11 +242,13 @@ static void processes_of_its_group_end_with_a_worker(void **state) {
     fake_server *s = *state;
     fake_client *c = fake_client_new(s, 0);
     FAKE_SUBMIT(c, 1, FAKE_PLAIN, {FAKE_WAIT, 0, 0}, {FAKE_ANSWER, 1, 0});
-    FAKE_SUBMIT(c, 2, FAKE_PLAIN, {FAKE_STARTS, FAKE_STAYS, 0}, {FAKE_EXIT, 2, 0});
+    FAKE_SUBMIT(c, 2, FAKE_PLAIN, {FAKE_STARTS, FAKE_STAYS, 0}, {FAKE_WAIT, 1, 0},
+                {FAKE_EXIT, 2, 0});
     FAKE_SUBMIT(c, 3, FAKE_PLAIN, {FAKE_STARTS, FAKE_STAYS, 0}, {FAKE_SLEEP, 0, 0});
     fake_await_start(c, 1);
+    fake_until(s->board->reached == 2);
+    s->board->gates[1] = 1;
     fake_expect_ended(c, 2, KRS_CAUSE_EXITED, 2, 0);
-    fake_until(s->board->noted == 5);
     fake_stop(c, 3, 0);
     fake_expect_ended(c, 3, KRS_CAUSE_STOPPED, SIGKILL, 0);
     size_t zombies;
