@@ -48,8 +48,7 @@ static int is_stopped(const report *r) {
     return r->figures.state == 'T' || r->figures.state == 't';
 }
 
-/* ---- text --------------------------------------------------------------------------
- */
+/* ---- text ------------------------------------------------------------------- */
 
 /* Names are the other program's. */
 static void print_text_of(const char *text) {
@@ -131,8 +130,7 @@ static krs_status print_text(const report *r, size_t *told) {
     return KRS_OK;
 }
 
-/* ---- JSON ---------------------------------------------------------------------------
- */
+/* ---- JSON ------------------------------------------------------------------- */
 
 static void put_number(krs_json *json, const char *key, uint64_t number) {
     krs_json_key(json, key);
@@ -223,8 +221,7 @@ static krs_status print_json(const report *r, size_t *told) {
     return status;
 }
 
-/* ---- both ---------------------------------------------------------------------------
- */
+/* ---- both ------------------------------------------------------------------- */
 
 /* On stderr, and as JSON in the form of krs_tell_trouble(). */
 static int complain(const report *r, int json, int exit_status, const char *kind,

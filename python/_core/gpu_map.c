@@ -28,8 +28,7 @@ typedef struct {
     const char *symbol;  /* that it is about */
 } reading;
 
-/* ---- reading, without the GIL -------------------------------------------------------
- */
+/* ---- reading, without the GIL ----------------------------------------------- */
 
 bool krs_gpu_own(const krs_gpu *gpu, int device, uint64_t *bytes) {
     krs_gpu_user users[KRS_GPU_USERS];
@@ -116,8 +115,7 @@ static krs_status read_all(reading *r, const char **what) {
     return status;
 }
 
-/* ---- as objects ---------------------------------------------------------------------
- */
+/* ---- as objects ------------------------------------------------------------- */
 
 static PyObject *describe_users(const device_reading *d) {
     if (!d->told)

@@ -205,8 +205,7 @@ static int drop(range *r) {
     return answer;
 }
 
-/* ---- the table --------------------------------------------------------------------
- */
+/* ---- the table -------------------------------------------------------------- */
 
 static int allocate(uint64_t *address, size_t bytes) {
     pthread_mutex_lock(&all.lock);

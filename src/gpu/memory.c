@@ -144,8 +144,7 @@ bool krs__gpu_is_active(const krs__driver *d, int number, krs__device *device) {
            d->primary_state(*device, &flags, &active) == KRS__DRIVER_OK && active != 0;
 }
 
-/* ---- all of them ------------------------------------------------------------------
- */
+/* ---- all of them ------------------------------------------------------------ */
 
 static size_t list_active(const krs__driver *d, krs_gpu_state *states, size_t room) {
     krs__device device;

@@ -92,19 +92,25 @@ static krs_status add_mapping(krs__memory *memory, const krs_mapping *mapping) {
     return status == KRS_INVALID ? KRS_OK : status;
 }
 
-krs_status krs__process_map(const krs__process *process, krs__memory *memory,
-                            char **text, krs_outside_error *error) {
+/* `*text` becomes the kernel's list of them, the caller's to free, or NULL. */
+static krs_status map(const krs__process *process, krs__memory *memory, char **text) {
     char path[64];
     krs_mapping mapping;
     *text = NULL;
-    krs__memory_free(memory);
     snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
     krs_status status = krs__text_load(path, text);
     if (status == KRS_SYSTEM)
-        return krs__process_explain(process, errno, error);
+        memory->failure = errno;
     const char *line = *text;
     while (status == KRS_OK && next_mapping(&line, &mapping))
         status = add_mapping(memory, &mapping);
+    return status;
+}
+
+krs_status krs__process_map(void *context, krs__memory *memory) {
+    char *text;
+    const krs_status status = map(context, memory, &text);
+    free(text);
     return status;
 }
 
@@ -186,7 +192,7 @@ krs_status krs__process_open(const krs__process *process, krs__target *target,
         return KRS_NOMEM;
     s->process = process;
     s->target = target;
-    krs_status status = krs__process_map(process, &target->memory, &text, error);
+    krs_status status = map(process, &target->memory, &text);
     if (status == KRS_OK)
         status = find_python(s, text, error);
     free(text);

@@ -85,10 +85,10 @@ static bool visit_values(krs__target *target, const krs__type *type,
     const uint64_t names =
         type->shared_keys + target->layout.keys_indices + (UINT64_C(1) << index_bits);
     for (uint64_t i = 0; i < found->count; i++) {
-        const krs__reference value = {
-            .target = krs__memory_pointer(&target->memory, found->values + i * 8),
-            .how = KRS__HOW_ATTRIBUTE,
-            .name = krs__memory_pointer(&target->memory, names + i * 16)};
+        krs__reference value = {.how = KRS__HOW_ATTRIBUTE};
+        if (!krs__memory_word(&target->memory, found->values + i * 8, &value.target) ||
+            !krs__memory_word(&target->memory, names + i * 16, &value.name))
+            return krs__unread(target);
         if (value.target != 0 && !visit(context, &value))
             return false;
     }

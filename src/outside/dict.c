@@ -65,20 +65,24 @@ static bool open_dict(krs__target *target, uint64_t dict, table *t) {
 static bool read_entry(krs__target *target, const table *t, uint64_t i,
                        uint64_t entry[2]) {
     const uint64_t at = t->has_hash ? t->entries + i * 24 + 8 : t->entries + i * 16;
-    if (!krs__memory_copy(&target->memory, at, entry, 16))
-        return false;
-    if (t->values != 0)
-        entry[1] = krs__memory_pointer(&target->memory, t->values + i * 8);
-    return true;
+    return krs__memory_copy(&target->memory, at, entry, 16) &&
+           (t->values == 0 ||
+            krs__memory_word(&target->memory, t->values + i * 8, &entry[1]));
 }
 
 void krs__dict_items(krs__target *target, uint64_t dict, krs__reference_visitor *visit,
                      void *context) {
     table t;
     uint64_t entry[2];
-    if (!open_dict(target, dict, &t))
+    if (!open_dict(target, dict, &t)) {
+        krs__unread(target);
         return;
-    for (uint64_t i = 0; i < t.used && read_entry(target, &t, i, entry); i++) {
+    }
+    for (uint64_t i = 0; i < t.used; i++) {
+        if (!read_entry(target, &t, i, entry)) {
+            krs__unread(target);
+            return;
+        }
         if (entry[0] == 0 || entry[1] == 0)
             continue;
         const krs__reference value = {

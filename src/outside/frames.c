@@ -219,12 +219,16 @@ void krs__frame_variables(krs__target *target, uint64_t frame,
                           krs__reference_visitor *visit, void *context) {
     const uint64_t code = krs__frame_code(target, frame);
     const uint64_t count = code == 0 ? 0 : slot_count(target, code);
+    if (code == 0)
+        krs__unread(target);
     for (uint64_t i = 0; i < count; i++) {
         krs__reference variable = {.how = KRS__HOW_LOCAL, .index = i};
         if (!krs__memory_word(&target->memory,
                               frame + target->layout.frame_slots + i * 8,
-                              &variable.target))
+                              &variable.target)) {
+            krs__unread(target);
             return;
+        }
         variable.name = slot_name(target, code, i);
         if (variable.target != 0 && !visit(context, &variable))
             return;

@@ -5,14 +5,15 @@
 #include "outside/memory.h"
 
 typedef struct {
+    krs__mapper *map;
     krs__reader *read;
-    void *context;
-    uint64_t begin, end; /* what can be read, whole pages */
-    uint64_t runtime;    /* where _PyRuntime is */
-    unsigned minor;      /* of CPython 3, one that is known */
+    void *context;    /* of both */
+    uint64_t runtime; /* where _PyRuntime is */
+    unsigned minor;   /* of CPython 3, one that is known */
+    unsigned tries;   /* 1 or more */
 } krs__made_memory;
 
-/* krs_outside_open() from there on where the Python has been found; one try. */
+/* krs_outside_open() from there on where the Python has been found. */
 krs_status krs__outside_open_memory(const krs__made_memory *memory,
                                     krs_outside **outside, krs_outside_error *error);
 

@@ -31,13 +31,18 @@ enum {
     KRS__PIECE_PAGES = KRS__PIECE_BYTES / KRS__PAGE_BYTES,
 };
 
+typedef struct krs__memory krs__memory;
+
+/* Adds every range that the target has mapped by now to `memory`, which has none. */
+typedef krs_status krs__mapper(void *context, krs__memory *memory);
+
 typedef struct {
     uint64_t number; /* address >> KRS__PIECE_BITS, plus 1; 0: an empty slot */
     uint32_t pages;  /* a bit for each page that could be read */
     uint8_t *bytes;
 } krs__piece;
 
-typedef struct {
+struct krs__memory {
     krs__reader *read;
     void *context;
     krs__range *ranges; /* its own; room for all that were added */
@@ -49,7 +54,7 @@ typedef struct {
     int failure;       /* errno of the first read that failed for the process as a
                           whole: ESRCH, EPERM; else 0 */
     bool out_of_memory, over_limit;
-} krs__memory;
+};
 
 /* Nothing is allocated before the first range or read. */
 void krs__memory_init(krs__memory *memory, krs__reader *read, void *context,

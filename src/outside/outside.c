@@ -20,6 +20,7 @@ struct krs_outside {
     krs__process process;
     krs__target target;
     krs__reading reading;
+    krs__mapper *map;
     krs_referrers *referrers;
     krs_outside_model *models;
     krs_node *model_nodes;
@@ -92,21 +93,17 @@ static void wait_for_collector(krs_outside *outside) {
 }
 
 /* What the process has mapped by now: a dict that has grown is somewhere else. */
-static krs_status map_again(krs_outside *outside, krs_outside_error *error) {
-    char *text = NULL;
-    if (outside->process.pid == 0)
-        return KRS_OK; /* made memory stays as it is */
-    const krs_status status =
-        krs__process_map(&outside->process, &outside->target.memory, &text, error);
-    free(text);
-    return status;
+static krs_status map_again(krs_outside *outside) {
+    krs__memory *memory = &outside->target.memory;
+    krs__memory_free(memory);
+    return outside->map(memory->context, memory);
 }
 
 /* One try. It starts from nothing that an earlier one has copied. */
 static krs_status find_once(krs_outside *outside, uint64_t *sys,
                             krs_outside_error *error) {
     forget(outside);
-    const krs_status mapped = outside->tries > 0 ? map_again(outside, error) : KRS_OK;
+    const krs_status mapped = outside->tries > 0 ? map_again(outside) : KRS_OK;
     if (mapped != KRS_OK)
         return mapped;
     krs_outside_refusal refusal = krs__interpreter_find(&outside->target);
@@ -191,13 +188,14 @@ static krs_status read_all(krs_outside *outside, const krs_outside_limits *limit
                : explain(outside, status, error);
 }
 
-static krs_outside *new_outside(const krs_outside_limits *limits, krs__reader *read,
-                                void *context) {
+static krs_outside *new_outside(const krs_outside_limits *limits, krs__mapper *map,
+                                krs__reader *read, void *context) {
     krs_outside *made = calloc(1, sizeof *made);
     if (made == NULL)
         return NULL;
     const uint64_t bytes =
         limits != NULL && limits->bytes ? limits->bytes : DEFAULT_BYTES;
+    made->map = map;
     made->reading.target = &made->target;
     krs__memory_init(&made->target.memory, read,
                      context != NULL ? context : &made->process,
@@ -208,16 +206,15 @@ static krs_outside *new_outside(const krs_outside_limits *limits, krs__reader *r
 krs_status krs__outside_open_memory(const krs__made_memory *memory,
                                     krs_outside **outside, krs_outside_error *error) {
     const krs__layout *layout = krs__layout_of(memory->minor);
-    krs_outside *made = new_outside(NULL, memory->read, memory->context);
+    krs_outside *made = new_outside(NULL, memory->map, memory->read, memory->context);
     *error = (krs_outside_error){KRS_OUTSIDE_READ, "", ""};
     if (made == NULL)
         return KRS_NOMEM;
     made->target.layout = *layout;
     made->target.runtime = memory->runtime;
-    krs_status status =
-        krs__memory_add(&made->target.memory, memory->begin, memory->end);
+    krs_status status = made->map(memory->context, &made->target.memory);
     if (status == KRS_OK)
-        status = find(made, 1, error);
+        status = find(made, memory->tries, error);
     if (status == KRS_OK)
         status = build(made);
     if (status == KRS_OK)
@@ -232,7 +229,8 @@ krs_status krs_outside_open(pid_t pid, const krs_outside_limits *limits,
     if (outside == NULL || error == NULL)
         return KRS_INVALID;
     *error = (krs_outside_error){KRS_OUTSIDE_READ, "", ""};
-    krs_outside *made = new_outside(limits, krs__process_memory, NULL);
+    krs_outside *made =
+        new_outside(limits, krs__process_map, krs__process_memory, NULL);
     if (made == NULL)
         return KRS_NOMEM;
     krs_status status = krs__process_find(pid, &made->process, error);

@@ -38,17 +38,13 @@ bool krs__process_runs_same(const krs__process *process);
 /* krs__process_is_same(), and takes the state it is in now. */
 bool krs__process_look(krs__process *process);
 
-/* The ranges of `memory` become what the process has mapped now; nothing that was
- * copied is left. `*text`, the caller's to free, becomes the kernel's list of it or
- * NULL. */
-krs_status krs__process_map(const krs__process *process, krs__memory *memory,
-                            char **text, krs_outside_error *error);
-
-/* The same, and finds the runtime and version of its Python. */
+/* Maps its memory, and finds the runtime and version of its Python. KRS_SYSTEM with
+ * `failure` of its memory set. */
 krs_status krs__process_open(const krs__process *process, krs__target *target,
                              krs_outside_error *error);
 
-/* A krs__reader; its context is a krs__process. */
+/* A krs__reader and a krs__mapper; their context is a krs__process. */
 krs__reader krs__process_memory;
+krs__mapper krs__process_map;
 
 #endif

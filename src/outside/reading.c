@@ -263,6 +263,7 @@ static void visit(const krs__reading *reading, krs_node node,
 }
 
 krs_status krs__reading_build(krs__reading *reading) {
+    reading->target->unread = 0;
     krs_status status = add_nodes(reading);
     for (krs_node node = 0;
          status == KRS_OK && node < krs_graph_node_count(reading->graph); node++) {
@@ -275,6 +276,7 @@ krs_status krs__reading_build(krs__reading *reading) {
         if (status == KRS_OK)
             status = krs__memory_status(&reading->target->memory);
     }
+    reading->torn += reading->target->unread;
     return status;
 }
 

@@ -10,8 +10,9 @@ enum { MOST_ITEMS = 1 << 27, MOST_IN_DEQUE = 1 << 20 };
 static bool visit_field(krs__target *target, uint64_t at, krs__how how,
                         const char *field, krs__reference_visitor *visit,
                         void *context) {
-    const krs__reference reference = {
-        .target = krs__memory_pointer(&target->memory, at), .how = how, .field = field};
+    krs__reference reference = {.how = how, .field = field};
+    if (!krs__memory_word(&target->memory, at, &reference.target))
+        return krs__unread(target);
     return reference.target == 0 || visit(context, &reference);
 }
 
@@ -19,30 +20,33 @@ static bool visit_items(krs__target *target, uint64_t items, uint64_t count,
                         krs__reference_visitor *visit, void *context) {
     krs__reference item = {.how = KRS__HOW_INDEX};
     if (count > MOST_ITEMS)
-        return true;
+        return krs__unread(target);
     for (item.index = 0; item.index < count; item.index++) {
         if (!krs__memory_word(&target->memory, items + item.index * 8, &item.target))
-            return true;
+            return krs__unread(target);
         if (item.target != 0 && !visit(context, &item))
             return false;
     }
     return true;
 }
 
+/* One that is being sorted is empty meanwhile, with room for -1. */
 static bool visit_list(krs__target *target, uint64_t list,
                        krs__reference_visitor *visit, void *context) {
     uint64_t fields[3]; /* size, items, how many there is room for */
-    return !krs__memory_copy(&target->memory, list + KRS__OBJECT_SIZE, fields,
-                             sizeof fields) ||
-           fields[0] > fields[2] ||
-           visit_items(target, fields[1], fields[0], visit, context);
+    if (!krs__memory_copy(&target->memory, list + KRS__OBJECT_SIZE, fields,
+                          sizeof fields) ||
+        fields[0] > fields[2] || fields[2] == UINT64_MAX)
+        return krs__unread(target);
+    return visit_items(target, fields[1], fields[0], visit, context);
 }
 
 static bool visit_tuple(krs__target *target, uint64_t tuple,
                         krs__reference_visitor *visit, void *context) {
     uint64_t size;
-    return !krs__memory_word(&target->memory, tuple + KRS__OBJECT_SIZE, &size) ||
-           visit_items(target, tuple + KRS__TUPLE_ITEMS, size, visit, context);
+    if (!krs__memory_word(&target->memory, tuple + KRS__OBJECT_SIZE, &size))
+        return krs__unread(target);
+    return visit_items(target, tuple + KRS__TUPLE_ITEMS, size, visit, context);
 }
 
 /* A table of (member, hash), of a power of two. What stands for one that was taken out
@@ -54,10 +58,10 @@ static bool visit_set(krs__target *target, uint64_t set, krs__reference_visitor 
     if (!krs__memory_word(&target->memory, set + KRS__SET_MASK, &mask) ||
         !krs__memory_word(&target->memory, set + KRS__SET_TABLE, &table) ||
         mask >= MOST_ITEMS || (mask & (mask + 1)) != 0)
-        return true;
+        return krs__unread(target);
     for (uint64_t i = 0; i <= mask; i++) {
         if (!krs__memory_copy(&target->memory, table + i * 16, entry, sizeof entry))
-            return true;
+            return krs__unread(target);
         member.target = entry[1] == UINT64_MAX ? 0 : entry[0];
         if (member.target != 0 && !visit(context, &member))
             return false;
@@ -75,14 +79,14 @@ static bool visit_deque(krs__target *target, uint64_t deque,
         !krs__memory_word(&target->memory, deque + LEFT_BLOCK, &block) ||
         !krs__memory_word(&target->memory, deque + LEFT_INDEX, &at) ||
         size > MOST_IN_DEQUE || at >= BLOCK_ITEMS)
-        return true;
+        return krs__unread(target);
     for (item.index = 0; item.index < size; item.index++, at++) {
         if (at == BLOCK_ITEMS) {
             at = 0;
             block = krs__memory_pointer(&target->memory, block + RIGHT_LINK);
         }
         if (!krs__memory_word(&target->memory, block + 8 + at * 8, &item.target))
-            return true;
+            return krs__unread(target);
         if (item.target != 0 && !visit(context, &item))
             return false;
     }

@@ -65,7 +65,15 @@ typedef struct {
     krs__types types;
     uint64_t runtime, interpreter, collector; /* its first list head */
     uint32_t version;                         /* as sys.hexversion, 0 while not known */
+    size_t unread; /* parts of objects that were not as the object says: torn */
 } krs__target;
+
+/* Notes that a part of an object is not where or what the object says; true, for those
+ * who go on. */
+static inline bool krs__unread(krs__target *target) {
+    target->unread++;
+    return true;
+}
 
 /* ---- types.c: NULL for what is no object, was freed, or whose type is none; then,
  * too, where memory of ours has run out, which krs__memory_status() tells. */

@@ -429,8 +429,7 @@ static void write_path(path *p) {
     }
 }
 
-/* ---- what to do -------------------------------------------------------------------
- */
+/* ---- what to do ------------------------------------------------------------- */
 
 static void write_line(const path *p, char *line, size_t room) {
     const char *code = p->code;

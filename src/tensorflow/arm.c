@@ -19,8 +19,7 @@ krs__armed *krs__armed_state(void) {
     return &state;
 }
 
-/* ---- in TensorFlow's place, under the lock of the pool ----------------------------
- */
+/* ---- in TensorFlow's place, under the lock of the pool ---------------------- */
 
 /* The lock is let go meanwhile, as the pool does itself when it waits for memory: it
  * keeps nothing across this call but what it looks up again. */
@@ -46,8 +45,7 @@ static bool release_regions(void *pool, size_t wanted) {
     return !krs__is_taking && state.tf.release_regions(pool, wanted);
 }
 
-/* ---- finding a pool's lock --------------------------------------------------------
- */
+/* ---- finding a pool's lock -------------------------------------------------- */
 
 static _Thread_local void **lock_seen;
 
@@ -86,8 +84,7 @@ void *krs__armed_find_lock(void *pool) {
                : NULL;
 }
 
-/* ---- arming -------------------------------------------------------------------------
- */
+/* ---- arming ----------------------------------------------------------------- */
 
 /* The word by which TensorFlow's own `symbol` reaches the driver's function, out of
  * `cmpq $0, offset(%rip)` where it begins. */

@@ -26,8 +26,7 @@ static void forget(reading *r) {
     *r = (reading){.tf = r->tf, .pool = r->pool};
 }
 
-/* ---- reading ------------------------------------------------------------------------
- */
+/* ---- reading ---------------------------------------------------------------- */
 
 static krs_status read_map(reading *r, krs_refusal *refusal) {
     krs__dump dump = {.bytes = {0}};
@@ -57,8 +56,7 @@ static krs_status read_with_borders(reading *r, krs_pool_map *map) {
     return status;
 }
 
-/* ---- writing down -----------------------------------------------------------------
- */
+/* ---- writing down ----------------------------------------------------------- */
 
 static krs_chunk chunk_of(const krs__chunk *c) {
     return (krs_chunk){.address = c->begin,
@@ -120,8 +118,7 @@ static krs_status write_down(krs__armed *a, reading *r, krs_pool_map *map) {
     return status;
 }
 
-/* ---- one pool, and all --------------------------------------------------------------
- */
+/* ---- one pool, and all ------------------------------------------------------ */
 
 static krs_status map_pool(krs__armed *a, const krs__tensorflow *tf, void *pool,
                            krs_pool_map *map) {

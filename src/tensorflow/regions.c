@@ -48,8 +48,7 @@ static struct {
 } shared = {.busy = ATOMIC_FLAG_INIT};
 static _Thread_local visit *own;
 
-/* ---- under the lock of the pool ---------------------------------------------------
- */
+/* ---- under the lock of the pool --------------------------------------------- */
 
 static void release(visit *v) {
     unsigned char *flag = (unsigned char *)v->pool + v->flag;
@@ -122,8 +121,7 @@ static void visit_pool(visit *v, krs__dump *after) {
     own = NULL;
 }
 
-/* ---- what must hold before ----------------------------------------------------------
- */
+/* ---- what must hold before -------------------------------------------------- */
 
 /* The offset of the flag, out of `cmpb $0, offset(%rdi)` where the function begins. */
 static bool find_flag(const krs__tensorflow *tf, size_t *offset) {
@@ -170,8 +168,7 @@ static krs_status check(visit *v, krs__memory_map *map, krs_refusal *refusal) {
     return KRS_OK;
 }
 
-/* ---- one pool, and all
- * ---------------------------------------------------------------- */
+/* ---- one pool, and all ------------------------------------------------------ */
 
 static krs_status read_both(visit *v, krs__dump *after, krs__memory_map *map,
                             krs_trim *told) {

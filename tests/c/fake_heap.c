@@ -151,8 +151,7 @@ static uint64_t module(fake_heap *heap, const char *name) {
     return at;
 }
 
-/* ---- the whole --------------------------------------------------------------------
- */
+/* ---- the whole -------------------------------------------------------------- */
 
 static void make_runtime(fake_heap *heap) {
     enum { COLLECTOR = 512, HEADS = 4 };
@@ -229,8 +228,7 @@ void fake_heap_make(fake_heap *heap, unsigned minor) {
     put(heap, heap->main_dict, "models", heap->models_list);
 }
 
-/* ---- as memory ----------------------------------------------------------------------
- */
+/* ---- as memory -------------------------------------------------------------- */
 
 ptrdiff_t fake_heap_read(void *context, uint64_t address, void *to, size_t size) {
     const fake_bytes *memory = context;
@@ -242,12 +240,18 @@ ptrdiff_t fake_heap_read(void *context, uint64_t address, void *to, size_t size)
     return (ptrdiff_t)size;
 }
 
-krs__made_memory fake_memory(fake_bytes *bytes, unsigned minor) {
+static krs_status map(void *context, krs__memory *memory) {
+    const fake_bytes *bytes = context;
     const uint64_t pages = (bytes->size + KRS__PAGE_BYTES - 1) / KRS__PAGE_BYTES;
-    return (krs__made_memory){.read = fake_heap_read,
+    return krs__memory_add(memory, FAKE_BASE,
+                           FAKE_BASE + (pages + !pages) * KRS__PAGE_BYTES);
+}
+
+krs__made_memory fake_memory(fake_bytes *bytes, unsigned minor) {
+    return (krs__made_memory){.map = map,
+                              .read = fake_heap_read,
                               .context = bytes,
-                              .begin = FAKE_BASE,
-                              .end = FAKE_BASE + (pages + !pages) * KRS__PAGE_BYTES,
                               .runtime = FAKE_BASE,
-                              .minor = minor};
+                              .minor = minor,
+                              .tries = 1};
 }

@@ -212,8 +212,7 @@ void flush(const char *message) {
     fake.errors += strcmp(message, "error") == 0;
 }
 
-/* ---- growing ------------------------------------------------------------------------
- */
+/* ---- growing ---------------------------------------------------------------- */
 
 /* As the pool does where nothing is free: first more memory, then what is free as a
  * whole and more memory again. */
@@ -265,8 +264,7 @@ DRIVER_FUNCTION("cuMemAlloc_v2");
 DRIVER_FUNCTION("cuMemFree_v2");
 #endif
 
-/* ---- the rest ----------------------------------------------------------------------
- */
+/* ---- the rest --------------------------------------------------------------- */
 
 size_t dump_bytes(const dump *d) {
     return d->length;

@@ -1,12 +1,9 @@
 /* The outside reader on made memory: what is there is found, in the layout of each
  * version; what is torn or garbage is passed over or refused. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fake_heap.h"
 #include "keraser.h"
-#include "outside/process.h"
 #include "topic.h"
 
 static fake_heap heap;
@@ -35,8 +32,7 @@ static void for_each_version(void (*check)(void)) {
     }
 }
 
-/* ---- what is there ------------------------------------------------------------------
- */
+/* ---- what is there ---------------------------------------------------------- */
 
 static void check_model(void) {
     krs_outside *outside;
@@ -70,8 +66,7 @@ static void a_model_and_its_holder_are_found_in_each_layout(void **state) {
     for_each_version(check_model);
 }
 
-/* ---- refusals
- * -------------------------------------------------------------------------- */
+/* ---- refusals --------------------------------------------------------------- */
 
 static void check_no_collector(void) {
     fake_heap_set(&heap, heap.interpreter + 512 + 72, 0);
@@ -130,8 +125,7 @@ static void a_free_threaded_python_is_refused(void **state) {
     assert_int_equal(refusal_of_heap(), KRS_OUTSIDE_FREE_THREADED);
 }
 
-/* ---- torn and garbage
- * --------------------------------------------------------------------- */
+/* ---- torn and garbage ------------------------------------------------------- */
 
 static void check_tear(void) {
     krs_outside *outside;
@@ -188,6 +182,83 @@ static void what_was_freed_holds_nothing_and_is_told(void **state) {
     for_each_version(check_both_freed);
 }
 
+/* What an object says it has is nowhere: each such part counts. */
+static void check_lost_parts(void) {
+    const uint64_t parts[] = {heap.models_list + KRS__LIST_ITEMS,
+                              heap.main_dict + KRS__DICT_KEYS};
+    krs_outside *outside;
+    krs_outside_error error;
+    krs_outside_figures figures;
+    for (uint32_t i = 0; i < LENGTH_OF(parts); i++) {
+        fake_heap_set(&heap, parts[i], 8);
+        assert_int_equal(open_heap(&outside, &error), KRS_OK);
+        krs_outside_figures_get(outside, &figures);
+        assert_int_equal(figures.torn, i + 1);
+        krs_outside_free(outside);
+    }
+}
+
+/* list.sort() takes the items away, and leaves room for -1. */
+static void check_sorted(void) {
+    krs_outside *outside;
+    krs_outside_error error;
+    krs_outside_figures figures;
+    fake_heap_set(&heap, heap.models_list + KRS__OBJECT_SIZE, 0);
+    fake_heap_set(&heap, heap.models_list + KRS__LIST_ITEMS, 0);
+    fake_heap_set(&heap, heap.models_list + KRS__LIST_ITEMS + 8, UINT64_MAX);
+    assert_int_equal(open_heap(&outside, &error), KRS_OK);
+    krs_outside_figures_get(outside, &figures);
+    assert_int_equal(figures.torn, 1);
+    krs_outside_free(outside);
+}
+
+static void what_an_object_has_lost_is_told(void **state) {
+    (void)state;
+    for_each_version(check_lost_parts);
+    for_each_version(check_sorted);
+}
+
+/* The last page is mapped from the second time on. */
+static krs_status map_more(void *context, krs__memory *memory) {
+    fake_bytes *bytes = context;
+    const uint64_t end = FAKE_BASE + bytes->size;
+    const krs_status status = krs__memory_add(memory, FAKE_BASE, end);
+    bytes->size = sizeof heap.bytes;
+    return status;
+}
+
+static krs_status open_grown(unsigned tries, krs_outside **outside,
+                             krs_outside_error *error) {
+    fake_bytes bytes = {heap.bytes, sizeof heap.bytes - KRS__PAGE_BYTES};
+    krs__made_memory memory = fake_memory(&bytes, heap.layout.minor);
+    memory.map = map_more;
+    memory.tries = tries;
+    return krs__outside_open_memory(&memory, outside, error);
+}
+
+static void check_growth(void) {
+    const size_t last = sizeof heap.bytes - KRS__PAGE_BYTES;
+    const uint64_t modules = fake_heap_word(&heap, heap.interpreter + 256);
+    const uint64_t keys = fake_heap_word(&heap, modules + KRS__DICT_KEYS);
+    krs_outside *outside = NULL;
+    krs_outside_error error;
+    krs_outside_figures figures;
+    memcpy(heap.bytes + last, heap.bytes + (keys - FAKE_BASE), 512);
+    fake_heap_set(&heap, modules + KRS__DICT_KEYS, FAKE_BASE + last);
+    assert_int_equal(open_grown(1, &outside, &error), KRS_UNSUPPORTED);
+    assert_int_equal(error.refusal, KRS_OUTSIDE_NO_INTERPRETER);
+    assert_int_equal(open_grown(4, &outside, &error), KRS_OK);
+    krs_outside_figures_get(outside, &figures);
+    assert_int_equal(figures.tries, 2);
+    assert_int_equal(figures.torn, 0);
+    krs_outside_free(outside);
+}
+
+static void each_try_reads_what_is_mapped_by_then(void **state) {
+    (void)state;
+    for_each_version(check_growth);
+}
+
 /* Each word in turn becomes what must be survived. */
 static void check_garbage(void) {
     static fake_heap whole;
@@ -206,148 +277,6 @@ static void any_word_may_be_garbage(void **state) {
     for_each_version(check_garbage);
 }
 
-/* ---- memory
- * ------------------------------------------------------------------------------------
- */
-
-static ptrdiff_t read_little(void *context, uint64_t address, void *to, size_t size) {
-    const uint64_t end = *(const uint64_t *)context;
-    const size_t left = address < end ? (size_t)(end - address) : 0;
-    memset(to, 7, size < left ? size : left);
-    return (ptrdiff_t)(size < left ? size : left);
-}
-
-static void what_cannot_be_read_is_told_and_nothing_else(void **state) {
-    (void)state;
-    uint64_t end = FAKE_BASE + KRS__PAGE_BYTES * 2 + 8, word;
-    krs__memory memory;
-    krs__memory_init(&memory, read_little, &end, SIZE_MAX);
-    assert_int_equal(
-        krs__memory_add(&memory, FAKE_BASE, FAKE_BASE + KRS__PAGE_BYTES * 8), KRS_OK);
-    assert_true(krs__memory_word(&memory, FAKE_BASE, &word));
-    assert_int_equal(word, 0x0707070707070707);
-    assert_true(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 2 - 8, &word));
-    /* Half a page is none; neither is what no range has. */
-    assert_false(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 2, &word));
-    assert_false(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 2 - 4, &word));
-    assert_false(krs__memory_word(&memory, FAKE_BASE - 8, &word));
-    assert_false(krs__memory_word(&memory, UINT64_MAX - 3, &word));
-    assert_int_equal(krs__memory_status(&memory), KRS_OK);
-    assert_int_equal(memory.copied, KRS__PAGE_BYTES * 2 + 8);
-    krs__memory_free(&memory);
-}
-
-/* The second of four pages cannot be read. */
-static ptrdiff_t read_around_hole(void *context, uint64_t address, void *to,
-                                  size_t size) {
-    const uint64_t hole = FAKE_BASE + KRS__PAGE_BYTES;
-    (void)context;
-    if (address >= hole && address < hole + KRS__PAGE_BYTES) {
-        errno = EFAULT;
-        return -1;
-    }
-    if (address < hole && size > hole - address)
-        size = hole - address;
-    memset(to, 7, size);
-    return (ptrdiff_t)size;
-}
-
-static void pages_behind_a_hole_are_read(void **state) {
-    (void)state;
-    uint64_t word;
-    krs__memory memory;
-    krs__memory_init(&memory, read_around_hole, NULL, SIZE_MAX);
-    assert_int_equal(
-        krs__memory_add(&memory, FAKE_BASE, FAKE_BASE + KRS__PAGE_BYTES * 4), KRS_OK);
-    assert_true(krs__memory_word(&memory, FAKE_BASE, &word));
-    assert_false(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES, &word));
-    assert_true(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 2, &word));
-    assert_true(krs__memory_word(&memory, FAKE_BASE + KRS__PAGE_BYTES * 4 - 8, &word));
-    assert_int_equal(memory.copied, KRS__PAGE_BYTES * 3);
-    krs__memory_free(&memory);
-}
-
-static ptrdiff_t read_nobody(void *context, uint64_t address, void *to, size_t size) {
-    (void)address, (void)to, (void)size;
-    ++*(int *)context;
-    errno = ESRCH;
-    return -1;
-}
-
-static void a_process_that_is_gone_is_asked_once(void **state) {
-    (void)state;
-    int asked = 0;
-    uint64_t word;
-    krs__memory memory;
-    krs__memory_init(&memory, read_nobody, &asked, SIZE_MAX);
-    assert_int_equal(krs__memory_add(&memory, 0, KRS__PIECE_BYTES * 4), KRS_OK);
-    for (uint64_t i = 0; i < 4; i++)
-        assert_false(krs__memory_word(&memory, i * KRS__PIECE_BYTES, &word));
-    assert_int_equal(asked, 1);
-    assert_int_equal(memory.failure, ESRCH);
-    assert_int_equal(krs__memory_status(&memory), KRS_SYSTEM);
-    krs__memory_free(&memory);
-}
-
-static void ranges_are_whole_pages_in_rising_order(void **state) {
-    (void)state;
-    krs__memory memory;
-    krs__memory_init(&memory, NULL, NULL, 0);
-    assert_int_equal(krs__memory_add(&memory, 0x3000, 0x5000), KRS_OK);
-    assert_int_equal(krs__memory_add(&memory, 0x2000, 0x6000), KRS_INVALID);
-    assert_int_equal(krs__memory_add(&memory, 0x6000, 0x6000), KRS_INVALID);
-    assert_int_equal(krs__memory_add(&memory, 0x6008, 0x7000), KRS_INVALID);
-    assert_int_equal(krs__memory_add(&memory, 0x5000, 0x6000), KRS_OK);
-    assert_int_equal(memory.range_count, 1);
-    /* Told again, grown into the next one: the kernel's list is not of one moment. */
-    assert_int_equal(krs__memory_add(&memory, 0x3000, 0x8000), KRS_OK);
-    assert_int_equal(krs__memory_add(&memory, 0x4000, 0x5000), KRS_OK);
-    assert_int_equal(memory.range_count, 1);
-    assert_int_equal(memory.ranges[0].begin, 0x3000);
-    assert_int_equal(memory.ranges[0].end, 0x8000);
-    assert_int_equal(krs__memory_add(&memory, 0x9000, 0xa000), KRS_OK);
-    assert_int_equal(memory.range_count, 2);
-    krs__memory_free(&memory);
-}
-
-static void the_copy_has_a_limit(void **state) {
-    (void)state;
-    uint64_t end = UINT64_MAX, word;
-    krs__memory memory;
-    krs__memory_init(&memory, read_little, &end, KRS__PIECE_BYTES);
-    assert_int_equal(krs__memory_add(&memory, 0, KRS__PIECE_BYTES * 4), KRS_OK);
-    assert_true(krs__memory_word(&memory, 0, &word));
-    assert_false(krs__memory_word(&memory, KRS__PIECE_BYTES, &word));
-    assert_int_equal(krs__memory_status(&memory), KRS_LIMIT);
-    assert_true(krs__memory_word(&memory, 64, &word));
-    krs__memory_forget(&memory);
-    assert_true(krs__memory_word(&memory, KRS__PIECE_BYTES, &word));
-    krs__memory_free(&memory);
-}
-
-/* ---- /proc/PID/stat
- * ---------------------------------------------------------------------------- */
-
-#define FIELDS " 1 2 3 4 -1 6 7 8 9 10 11 12 13 14 15 16 17 18 987654 20 21"
-
-static void the_state_of_a_process_is_behind_its_name(void **state) {
-    (void)state;
-    static const char *const whole[] = {"12 (python) T" FIELDS "\n",
-                                        "12 (a) R 1 2) T" FIELDS "\n",
-                                        "12 ()) T" FIELDS "\n"};
-    for (size_t i = 0; i < LENGTH_OF(whole); i++) {
-        krs__process process = {.pid = 12};
-        assert_true(krs__process_parse(whole[i], strlen(whole[i]), &process));
-        assert_int_equal(process.state, 'T');
-        assert_int_equal(process.start, 987654);
-    }
-    const char *text = whole[0];
-    for (size_t length = 0; length < strlen("12 (python) T 1 2"); length++) {
-        krs__process process;
-        assert_false(krs__process_parse(text, length, &process));
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_and_its_holder_are_found_in_each_layout),
@@ -356,13 +285,9 @@ int main(void) {
         cmocka_unit_test(a_torn_list_is_read_from_both_ends_and_told),
         cmocka_unit_test(lists_that_the_collector_has_taken_are_told),
         cmocka_unit_test(what_was_freed_holds_nothing_and_is_told),
+        cmocka_unit_test(what_an_object_has_lost_is_told),
+        cmocka_unit_test(each_try_reads_what_is_mapped_by_then),
         cmocka_unit_test(any_word_may_be_garbage),
-        cmocka_unit_test(what_cannot_be_read_is_told_and_nothing_else),
-        cmocka_unit_test(pages_behind_a_hole_are_read),
-        cmocka_unit_test(a_process_that_is_gone_is_asked_once),
-        cmocka_unit_test(ranges_are_whole_pages_in_rising_order),
-        cmocka_unit_test(the_copy_has_a_limit),
-        cmocka_unit_test(the_state_of_a_process_is_behind_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,8 +177,7 @@ static void one_that_cannot_wait_any_more_ends_with_everybody(void **state) {
     fake_client_free(c);
 }
 
-/* ---- memory ------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------- */
 
 static void a_trial_for_which_there_is_no_memory_is_refused(void **state) {
     fake_server *s = *state;
@@ -218,8 +217,7 @@ static void a_client_for_whose_answers_there_is_no_memory_is_lost(void **state) 
     fake_client_free(c);
 }
 
-/* ---- descriptors, and what the kernel keeps for them -------------------------------
- */
+/* ---- descriptors, and what the kernel keeps for them ------------------------ */
 
 static void a_worker_for_which_there_is_no_descriptor_is_for_later(void **state) {
     static const struct {
