@@ -11,9 +11,7 @@
 
 enum { BASE = 0x100000 };
 
-/* ---- memory
- * ------------------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------- */
 
 static ptrdiff_t read_little(void *context, uint64_t address, void *to, size_t size) {
     const uint64_t end = *(const uint64_t *)context;
