@@ -41,11 +41,14 @@ def find_sharing(box: list[Any], owned: Any, own: set[int] | None = None) -> Sha
     `owned` is a walk that found what dies with the model: layers in it are no others,
     however they are tracked. `own` is id() of the parts; without it, of the layers.
     """
+    from keras import Layer, Metric
     from keras.random import SeedGenerator
 
     own = own or parts_of(box[0])
     found = Sharing()
-    for other in _others(own, owned):
+    # One look at the heap, which is most of the time that this takes.
+    living = _core.instances((Layer, Metric, SeedGenerator, ParkedModel))
+    for other in _others(living, own, owned):
         name = _name(other)
         tracked = {id(thing) for thing in (*inner_layers(other), *_metrics(other))}
         if id(box[0]) in tracked:
@@ -57,18 +60,23 @@ def find_sharing(box: list[Any], owned: Any, own: set[int] | None = None) -> Sha
         optimizer = attribute(other, "optimizer")
         if optimizer is not None:
             found.optimizers[id(optimizer)] = name
-    for generator in _core.instances((SeedGenerator,)):
+    for generator in _of(living, SeedGenerator):
         state = attribute(generator, "state")
         known = generator in owned or id(generator) in own
         if state is not None and not known:
             found.variables[id(state)] = "a seed generator"
-    _add_parked(found, own)
+    _add_parked(found, own, _of(living, ParkedModel))
     return found
 
 
-def _add_parked(found: Sharing, own: set[int]) -> None:
+def _of(living: list[Any], kinds: Any) -> list[Any]:
+    """By types alone: isinstance() may ask the object, and a cleared one raises."""
+    return [thing for thing in living if issubclass(type(thing), kinds)]
+
+
+def _add_parked(found: Sharing, own: set[int], parked_models: list[Any]) -> None:
     """A parked model shows nothing of itself, and will use what it shares again."""
-    for parked in _core.instances((ParkedModel,)):
+    for parked in parked_models:
         ticket = ticket_of(parked)
         name = f"parked model {ticket.model!r}"
         users = {id(thing): name for thing in ticket.shared}
@@ -165,10 +173,10 @@ def _listed(thing: Any, name: str) -> list[Any]:
     return list(listed) if isinstance(listed, (list, tuple)) else []
 
 
-def _others(own: set[int], owned: Any) -> Iterator[Any]:
+def _others(living: list[Any], own: set[int], owned: Any) -> Iterator[Any]:
     from keras import Layer, Metric
 
-    for other in _core.instances((Layer, Metric)):
+    for other in _of(living, (Layer, Metric)):
         if id(other) in own or other in owned:
             continue
         if isinstance(other, Metric) or is_whole(other):
