@@ -17,7 +17,7 @@ void krs_collect_rejuvenate(PyObject *const *objects, size_t count) {
     }
 }
 
-/* A list in itself: garbage that any collection of generation 0 must find. */
+/* A list in itself: garbage that any collection must find. */
 static int make_probe(void) {
     PyObject *probe = PyList_New(0);
     if (probe == NULL)
@@ -27,10 +27,10 @@ static int make_probe(void) {
     return failed;
 }
 
-Py_ssize_t krs_collect_young(krs_state *state) {
+static Py_ssize_t collect(krs_state *state, int generation) {
     if (make_probe() < 0)
         return -1;
-    PyObject *answer = PyObject_CallFunction(state->gc_collect, "i", 0);
+    PyObject *answer = PyObject_CallFunction(state->gc_collect, "i", generation);
     if (answer == NULL)
         return -1;
     Py_ssize_t found = PyLong_AsSsize_t(answer);
@@ -44,11 +44,15 @@ Py_ssize_t krs_collect_young(krs_state *state) {
     return -1;
 }
 
+Py_ssize_t krs_collect_young(krs_state *state) {
+    return collect(state, 0);
+}
+
 /* A collection of a large heap takes some tenths of a second. */
 enum { PATIENCE_MS = 2000 };
 
-int krs_collect_in_turn(krs_state *state) {
-    for (int waited = 0; krs_collect_young(state) < 0; waited++) {
+int krs_collect_in_turn(krs_state *state, int generation) {
+    for (int waited = 0; collect(state, generation) < 0; waited++) {
         if (!PyErr_ExceptionMatches(PyExc_RuntimeError) || waited == PATIENCE_MS)
             return -1;
         PyErr_Clear();

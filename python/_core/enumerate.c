@@ -148,6 +148,19 @@ int krs_enumerate_generation(krs_enumeration way, int generation,
     return visit_list(generation, visit, context);
 }
 
+int krs_enumerate_old(krs_enumeration way, int generation, krs_object_visitor visit,
+                      void *context) {
+    uintptr_t heads[HEAD_COUNT];
+    size_t left = SIZE_MAX;
+    const int known = way == KRS_ENUMERATE_HEADS && find_heads(heads);
+    const int count = known ? HEAD_COUNT : HEAD_COUNT - 1;
+    int stop = 0;
+    for (int i = generation; i < count && !stop; i++)
+        stop = known ? visit_generation(heads[i], NEXT, &left, visit, context)
+                     : visit_list(i, visit, context);
+    return stop;
+}
+
 int krs_enumerate_recent(krs_enumeration way, size_t limit, krs_object_visitor visit,
                          void *context) {
     if (way == KRS_ENUMERATE_HEADS)

@@ -26,6 +26,10 @@ int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context);
 int krs_enumerate_generation(krs_enumeration way, int generation,
                              krs_object_visitor visit, void *context);
 
+/* The same for the objects of one generation and all older ones, and the frozen. */
+int krs_enumerate_old(krs_enumeration way, int generation, krs_object_visitor visit,
+                      void *context);
+
 /* The same for at most `limit` objects, those that were made last: generation after
  * generation, each from its end. Only the lists know the order; any other way visits
  * everything. */

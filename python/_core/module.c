@@ -37,9 +37,11 @@ PyDoc_STRVAR(
     "What the running function at `depth` has in hand beside its variables, as\n"
     "a list: in __exit__, 1 is the function of the with statement, and this\n"
     "the value that it is returning. Empty where Python does not tell (3.10).");
-PyDoc_STRVAR(still_tracked_doc,
-             "still_tracked($module, ids, /)\n--\n\n"
-             "Those of a list of id()s at which the collector tracks an object now.");
+PyDoc_STRVAR(
+    survivors_doc,
+    "survivors($module, ids, /)\n--\n\n"
+    "Makes a full collection, and returns those of a list of id()s at which the\n"
+    "collector tracks an object that has lived through it.");
 PyDoc_STRVAR(
     ask_doc,
     "ask($module, ours, targets, owned, natives, native_bytes, /, *, limit=64,\n"
@@ -177,7 +179,7 @@ static PyMethodDef methods[] = {
     {"count", krs_py_count, METH_O, count_doc},
     {"count_types", krs_py_count_types, METH_NOARGS, count_types_doc},
     {"stack", krs_py_stack, METH_VARARGS, stack_doc},
-    {"still_tracked", krs_py_still_tracked, METH_O, still_tracked_doc},
+    {"survivors", krs_py_survivors, METH_O, survivors_doc},
     {"ask", (PyCFunction)(void (*)(void))krs_py_ask, METH_VARARGS | METH_KEYWORDS,
      ask_doc},
     {"static_holders", krs_py_static_holders, METH_O, static_holders_doc},

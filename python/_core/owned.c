@@ -121,17 +121,17 @@ static PyObject *still_alive(const krs_walk *walk) {
 }
 
 /* The same when another thread's collection came between, which has moved them on. What
- * was made meanwhile at the address of one that died is taken for it: too much is told
- * to be alive, never too little. */
+ * was made before the last of these at the address of one that died is taken for it:
+ * too much is told to be alive, never too little. */
 static PyObject *still_alive_anywhere(krs_state *state, const krs_walk *walk) {
     if (!PyErr_ExceptionMatches(PyExc_RuntimeError))
         return NULL;
     PyErr_Clear();
-    if (krs_collect_in_turn(state) < 0)
+    if (krs_collect_in_turn(state, 0) < 0)
         return NULL;
     krs_survivors survivors = {walk, PyList_New(0)};
     if (survivors.alive != NULL &&
-        krs_enumerate(krs_enumerate_choose(), add_survivor, &survivors))
+        krs_enumerate_old(krs_enumerate_choose(), 1, add_survivor, &survivors))
         Py_CLEAR(survivors.alive);
     return survivors.alive;
 }
@@ -145,7 +145,7 @@ static PyObject *owned_release(PyObject *self, PyObject *unused) {
         PyErr_SetString(PyExc_ValueError, "released already");
         return NULL;
     }
-    if (krs_collect_in_turn(state) < 0)
+    if (krs_collect_in_turn(state, 0) < 0)
         return NULL;
     krs_walk walk = ((krs_owned *)self)->walk;
     memset(&((krs_owned *)self)->walk, 0, sizeof walk);

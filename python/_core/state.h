@@ -33,7 +33,7 @@ PyObject *krs_py_instances(PyObject *module, PyObject *arguments); /* instances.
 PyObject *krs_py_count(PyObject *module, PyObject *types);         /* count.c */
 PyObject *krs_py_count_types(PyObject *module, PyObject *unused);  /* count_types.c */
 PyObject *krs_py_stack(PyObject *module, PyObject *arguments);     /* stack.c */
-PyObject *krs_py_still_tracked(PyObject *module, PyObject *ids);   /* tracked.c */
+PyObject *krs_py_survivors(PyObject *module, PyObject *ids);       /* survivors.c */
 PyObject *krs_py_ask(PyObject *module, PyObject *arguments,
                      PyObject *keywords);                            /* ask.c */
 PyObject *krs_py_seams(PyObject *module, PyObject *unused);          /* seams.c */

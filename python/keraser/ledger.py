@@ -94,8 +94,7 @@ class Ledger:
         self._spare_symbols(suspects)
         if not suspects:
             return Counter()
-        gc.collect()
-        return Counter(suspects[at] for at in _core.still_tracked(list(suspects)))
+        return Counter(suspects[at] for at in _core.survivors(list(suspects)))
 
     def _spare_symbols(self, suspects: dict[int, str]) -> None:
         """Symbolic tensors that somebody holds stay, with what they alone lead to."""

@@ -212,10 +212,10 @@ def stack(world, via=just_call):
     return via(_core.stack, 10**6)
 
 
-def still_tracked(world, via=just_call):
+def survivors(world, via=just_call):
     ids = [id(thing) for thing in world.everything()]
     gone = id(object())
-    found = via(_core.still_tracked, [*ids, gone, 3])
+    found = via(_core.survivors, [*ids, gone, 3])
     assert set(found) == {id(t) for t in world.everything() if gc.is_tracked(t)}
     return len(found)
 
@@ -444,7 +444,7 @@ CALLS = {
     "count": [count],
     "count_types": [count_types],
     "stack": [stack],
-    "still_tracked": [still_tracked],
+    "survivors": [survivors],
     "ask": [ask, ask_whole, ask_in_a_child, ask_for_the_nearest],
     "static_holders": [static_holders],
     "seams": [seams],
@@ -480,7 +480,15 @@ CALLS = {
 
 
 #: Calls that read the whole heap or start a server, some ms each: made less often.
-HEAP = {ask, ask_whole, ask_in_a_child, ask_for_the_nearest, collapse, serve}
+HEAP = {
+    ask,
+    ask_whole,
+    ask_in_a_child,
+    ask_for_the_nearest,
+    collapse,
+    serve,
+    survivors,
+}
 
 
 def release_twice(_world):
@@ -513,10 +521,10 @@ REFUSED = [
     (TypeError, lambda w: _core.instances([type(w)])),
     (TypeError, lambda w: _core.instances((w,))),
     (TypeError, lambda w: _core.instances((type(w),), "many")),
-    (TypeError, lambda w: _core.still_tracked(w)),
-    (TypeError, lambda w: _core.still_tracked([w])),
-    (ValueError, lambda _: _core.still_tracked([0])),
-    (OverflowError, lambda _: _core.still_tracked([1 << 80])),
+    (TypeError, lambda w: _core.survivors(w)),
+    (TypeError, lambda w: _core.survivors([w])),
+    (ValueError, lambda _: _core.survivors([0])),
+    (OverflowError, lambda _: _core.survivors([1 << 80])),
     (TypeError, lambda w: _core.tensorflow_hash(w)),
     (keraser.UnsupportedError, lambda _: _core.tensorflow_hash("int")),
     (TypeError, lambda w: _core.address(w)),

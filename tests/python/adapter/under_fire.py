@@ -109,7 +109,7 @@ def walk(expected):
     calls.variables(world)
     calls.ask(world)
     calls.ask_whole(world)
-    calls.still_tracked(world)
+    calls.survivors(world)
     assert world.shelf in _core.instances((calls.Holder,))
     assert not any(type(thing) is tuple for thing in _core.instances((object,)))
     parts = [weakref.ref(part) for part in world.box[0].parts[:3]]

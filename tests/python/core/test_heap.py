@@ -57,14 +57,46 @@ def test_the_newest_instances_are_found_within_the_limit():
     del old, filler
 
 
-def test_tracked_addresses_are_told_from_others():
+def test_survivors_are_told_by_their_addresses():
     things = [Thing(), Thing()]
+    things[0].itself = things[0]
     ids = [id(thing) for thing in things]
-    assert sorted(_core.still_tracked([*ids, 16])) == sorted(ids)
+    assert sorted(_core.survivors([*ids, 16])) == sorted(ids)
     del things[0]
-    assert _core.still_tracked(ids) == ids[1:]
+    assert _core.survivors(ids) == ids[1:]
     with pytest.raises(TypeError):
-        _core.still_tracked(["no address"])
+        _core.survivors(["no address"])
+
+
+def test_what_takes_the_place_of_the_dead_is_no_survivor():
+    """The dead are lists, and so is what the addresses come in, made after they died."""
+    new = []
+
+    def make(phase, _info):
+        if phase == "stop":
+            new.extend([] for _ in range(100))
+
+    gc.callbacks.append(make)
+    try:
+        dead = [[] for _ in range(100)]
+        places = tuple(map(id, dead))
+        del dead
+        assert _core.survivors([*places]) == []
+    finally:
+        gc.callbacks.remove(make)
+    assert set(places) & set(map(id, new))
+
+
+def test_frozen_survivors_are_told_where_the_lists_are_known():
+    thing = Thing()
+    gc.freeze()
+    try:
+        found = _core.survivors([id(thing)])
+    finally:
+        gc.unfreeze()
+    if _core.seams()["enumerate"] != "heads":
+        pytest.skip("this Python has no known lists")
+    assert found == [id(thing)]
 
 
 def test_a_module_s_dict_is_named():
