@@ -69,7 +69,7 @@ def test_survivors_are_told_by_their_addresses():
 
 
 def test_what_takes_the_place_of_the_dead_is_no_survivor():
-    """The dead are lists, and so is what the addresses come in, made after they died."""
+    """The dead are lists; so is what the addresses come in, made after they died."""
     new = []
 
     def make(phase, _info):
