@@ -40,7 +40,7 @@ class Count:
         self._leave_out_unfinished()
         for index in range(len(self.models)):
             self.rows.append(self._count_model(index))
-        self.rows = [self._with_shared(i, row) for i, row in enumerate(self.rows)]
+        self._tell_sharing()
 
     def _leave_out_unfinished(self) -> None:
         """Models that another thread is making lack attributes that every model has."""
@@ -79,14 +79,19 @@ class Count:
                 size["tensors"] += tensor_bytes
                 self.model_tensor_bytes += tensor_bytes
 
-    def _with_shared(self, index: int, row: ModelRow) -> ModelRow:
-        shared, others = 0, set()
+    def _tell_sharing(self) -> None:
+        shared: Counter[int] = Counter()
+        others: dict[int, set[int]] = defaultdict(set)
         for handle, owners in self.owners.items():
-            if index in owners and len(owners) > 1:
-                shared += self.sizes[handle]
-                others.update(owners)
-        names = tuple(self.rows[i].name for i in sorted(others - {index}))
-        return replace(row, shared=shared, shared_with=names)
+            if len(owners) > 1:
+                for index in owners:
+                    shared[index] += self.sizes[handle]
+                    others[index].update(owners)
+        for index in shared:
+            names = tuple(self.rows[i].name for i in sorted(others[index] - {index}))
+            self.rows[index] = replace(
+                self.rows[index], shared=shared[index], shared_with=names
+            )
 
     def count_tensors(self) -> None:
         if self.adapter is None:
