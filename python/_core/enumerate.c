@@ -6,7 +6,8 @@
  * each head must be the previous of its next and the next of its previous. */
 #include "enumerate.h"
 
-enum { HEAD_STRIDE = 24, BACK_POINTER = 72, FROZEN_HEAD = 80, HEAD_COUNT = 4 };
+enum { HEAD_STRIDE = 24, BACK_POINTER = 72, FROZEN_HEAD = 80 };
+enum { FROZEN = 3, HEAD_COUNT }; /* generations by their place */
 enum { GC_HEAD_BYTES = 16, NEXT = 0, PREVIOUS = 1 };
 #define LINK_FLAGS ((uintptr_t)3)
 
@@ -34,7 +35,7 @@ static int find_heads(uintptr_t heads[HEAD_COUNT]) {
     if (*(const uintptr_t *)(first + BACK_POINTER) != first)
         return 0;
     for (int i = 0; i < HEAD_COUNT; i++) {
-        heads[i] = first + (i < 3 ? (uintptr_t)i * HEAD_STRIDE : FROZEN_HEAD);
+        heads[i] = first + (i < FROZEN ? (uintptr_t)i * HEAD_STRIDE : FROZEN_HEAD);
         if (!head_is_sound(heads[i]))
             return 0;
     }
@@ -139,26 +140,30 @@ int krs_enumerate(krs_enumeration way, krs_object_visitor visit, void *context) 
     }
 }
 
-int krs_enumerate_generation(krs_enumeration way, int generation,
+/* Of the frozen generation, the last, only the lists themselves tell. */
+static int visit_generations(krs_enumeration way, int first, int last,
                              krs_object_visitor visit, void *context) {
     uintptr_t heads[HEAD_COUNT];
     size_t left = SIZE_MAX;
-    if (way == KRS_ENUMERATE_HEADS && find_heads(heads))
-        return visit_generation(heads[generation], NEXT, &left, visit, context);
-    return visit_list(generation, visit, context);
+    const int known = way == KRS_ENUMERATE_HEADS && find_heads(heads);
+    int stop = 0;
+    for (int i = first; i <= last && !stop; i++) {
+        if (known)
+            stop = visit_generation(heads[i], NEXT, &left, visit, context);
+        else if (i < FROZEN)
+            stop = visit_list(i, visit, context);
+    }
+    return stop;
+}
+
+int krs_enumerate_generation(krs_enumeration way, int generation,
+                             krs_object_visitor visit, void *context) {
+    return visit_generations(way, generation, generation, visit, context);
 }
 
 int krs_enumerate_old(krs_enumeration way, int generation, krs_object_visitor visit,
                       void *context) {
-    uintptr_t heads[HEAD_COUNT];
-    size_t left = SIZE_MAX;
-    const int known = way == KRS_ENUMERATE_HEADS && find_heads(heads);
-    const int count = known ? HEAD_COUNT : HEAD_COUNT - 1;
-    int stop = 0;
-    for (int i = generation; i < count && !stop; i++)
-        stop = known ? visit_generation(heads[i], NEXT, &left, visit, context)
-                     : visit_list(i, visit, context);
-    return stop;
+    return visit_generations(way, generation, FROZEN, visit, context);
 }
 
 int krs_enumerate_recent(krs_enumeration way, size_t limit, krs_object_visitor visit,

@@ -247,6 +247,7 @@ static void processes_of_its_group_end_with_a_worker(void **state) {
     FAKE_SUBMIT(c, 3, FAKE_PLAIN, {FAKE_STARTS, FAKE_STAYS, 0}, {FAKE_SLEEP, 0, 0});
     fake_await_start(c, 1);
     fake_until(s->board->reached == 2);
+    fake_until(s->board->noted == 5);
     s->board->gates[1] = 1;
     fake_expect_ended(c, 2, KRS_CAUSE_EXITED, 2, 0);
     fake_stop(c, 3, 0);
